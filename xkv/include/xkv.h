@@ -1,0 +1,492 @@
+/*
+ * xkv.h - the public interface of libxkv, a key-value store for load tests
+ *
+ * A store maps keys to values, keeps its keys in byte order, and can be shared
+ * by any number of threads. It lives in memory or in one LMDB file on disk.
+ * What sets it apart from other stores is what load tests need: uniform random
+ * keys (also by prefix), every command one atomic step, and durable writes
+ * that are committed in groups, so that many waiting clients share one sync.
+ *
+ * The way to use it:
+ *
+ *     xkv_options options;
+ *     xkv_options_init(&options);
+ *     options.backend = XKV_BACKEND_MEMORY;
+ *
+ *     char why[XKV_MESSAGE_SIZE];
+ *     xkv_store *store;
+ *     if (xkv_open(&options, &store, why, sizeof why) != XKV_OK)
+ *         ... print why ...
+ *
+ *     xkv_command set = {.op = XKV_OP_SET, .key = xkv_text("user:1"), .value = xkv_text("{}")};
+ *     xkv_reply reply;
+ *     xkv_reply_init(&reply, NULL, 0);
+ *     if (xkv_exec(store, &set, &reply) != XKV_OK)
+ *         ... reply.data holds the message, reply.len its length ...
+ *     xkv_reply_clear(&reply);
+ *     xkv_close(store);
+ *
+ * examples/c/accounts.c is a whole program.
+ *
+ * Commands go in, replies come out. A command is a flat struct that names an
+ * operation and its arguments; a reply holds a status, a number and bytes.
+ * xkv_exec blocks until the command has taken effect (and, where the store is
+ * durable, until it is on disk). xkv_submit never blocks on the disk: it either
+ * answers at once or queues the command, and xkv_completions hands back what
+ * has finished.
+ *
+ * Conventions
+ *   - Functions that can fail return XKV_OK (0) or a code of XKV_ERROR_MAP,
+ *     never an errno, and never exit, abort or print.
+ *   - Bytes go in as pointer and length (xkv_bytes) and are only read during
+ *     the call: libxkv copies what it keeps.
+ *   - Every function may be called from any thread, unless it says otherwise.
+ *   - After fork() the child must not use a store that the parent opened.
+ *   - All keys are 1 to XKV_KEY_MAX bytes of UTF-8 (NUL allowed), all values 0
+ *     to XKV_VALUE_MAX bytes. "Order" always means the order of memcmp, a
+ *     prefix of a key before the key.
+ */
+#ifndef XKV_H
+#define XKV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define XKV_VERSION "0.1.0"
+
+#define XKV_KEY_MAX 32768u            /* bytes in a key */
+#define XKV_VALUE_MAX (1024u << 20)   /* bytes in a value: 1 GiB */
+#define XKV_LIST_MAX 250000           /* entries that one list may ask for */
+#define XKV_MESSAGE_SIZE 1024u        /* room that any error message fits in, cut if need be */
+#define XKV_SHARDS_MAX 65536          /* largest memory.shardCount */
+
+/* The version of the library that is linked, as text "major.minor.patch". */
+const char *xkv_version(void);
+
+/* Bytes that somebody else owns. data may be NULL when len is 0. */
+typedef struct xkv_bytes {
+    const void *data;
+    size_t len;
+} xkv_bytes;
+
+/* The bytes of a C string, without its NUL. */
+static inline xkv_bytes xkv_text(const char *text) {
+    xkv_bytes bytes = {text, strlen(text)};
+    return bytes;
+}
+
+/*
+ * Errors
+ *
+ * The one table of everything that can go wrong: the constant (XKV_E_...), the
+ * name that scripts see, and the default message. Some names are only raised
+ * by one part (InitContextError by the k6 module); they stand here all the
+ * same, so that every part takes its names from one place.
+ */
+#define XKV_ERROR_MAP(X)                                                                           \
+    X(KEY_NOT_FOUND, "KeyNotFoundError", "the key does not exist")                                 \
+    X(INVALID_OPTIONS, "InvalidOptionsError", "an argument or option is not valid")                \
+    X(INVALID_BACKEND, "InvalidBackendError", "backend must be \"memory\" or \"disk\"")            \
+    X(INVALID_SERIALIZATION, "InvalidSerializationError",                                          \
+      "serialization must be \"json\", \"string\" or \"binary\"")                                  \
+    X(INVALID_CURSOR, "InvalidCursorError", "the cursor is not one that a scan returned")          \
+    X(INIT_CONTEXT, "InitContextError", "openKv() must be called in the init context")             \
+    X(OPTIONS_CONFLICT, "KVOptionsConflictError", "the store is open with different options")      \
+    X(VALUE_NUMBER_REQUIRED, "ValueNumberRequiredError", "the value must be a number")             \
+    X(VALUE_PARSE, "ValueParseError", "the stored value cannot be read as asked")                  \
+    X(SERIALIZER, "SerializerError", "the value cannot be stored with this serialization")         \
+    X(STORE_CLOSED, "StoreClosedError", "the store is closed")                                     \
+    X(STORE_READ_ONLY, "StoreReadOnlyError", "the store was opened with disk.readOnly")            \
+    X(STORE_FULL, "StoreFullError", "no room is left: the disk, a quota or the memory is full")    \
+    X(DISK_PATH, "DiskPathError", "the path cannot hold a store")                                  \
+    X(DISK_STORE_OPEN, "DiskStoreOpenError", "the store cannot be opened")                         \
+    X(DISK_STORE_READ, "DiskStoreReadError", "reading from the disk failed")                       \
+    X(DISK_STORE_WRITE, "DiskStoreWriteError", "writing to the disk failed")                       \
+    X(DISK_STORE_CORRUPT, "DiskStoreCorruptError", "the store's file is damaged")                  \
+    X(KEY_LIST_REBUILD, "KeyListRebuildError", "the key index could not be rebuilt")               \
+    X(METRICS_UNAVAILABLE, "MetricsUnavailableError", "metrics are not available here")            \
+    X(OPERATION_CANCELED, "OperationCanceledError", "the virtual user ended first")                \
+    X(SNAPSHOT_NOT_FOUND, "SnapshotNotFoundError", "the snapshot file does not exist")             \
+    X(SNAPSHOT_PERMISSION, "SnapshotPermissionError", "the snapshot file may not be accessed")     \
+    X(SNAPSHOT_EXPORT, "SnapshotExportError", "the snapshot cannot be written there")              \
+    X(SNAPSHOT_READ, "SnapshotReadError", "the file is not a snapshot that can be read")           \
+    X(SNAPSHOT_IO, "SnapshotIOError", "reading or writing the snapshot failed")                    \
+    X(SNAPSHOT_BUDGET, "SnapshotBudgetExceededError", "the snapshot is larger than allowed")       \
+    X(INTERNAL, "InternalStoreError", "an internal error of the store")
+
+typedef enum xkv_error {
+    XKV_OK = 0,
+#define X(code, name, text) XKV_E_##code,
+    XKV_ERROR_MAP(X)
+#undef X
+    XKV_ERROR_END /* one more than the last code */
+} xkv_error;
+
+/* The name of an error, such as "KeyNotFoundError"; "" for XKV_OK, and
+ * "InternalStoreError" for a number that is no code. Never NULL, static. */
+const char *xkv_error_name(int code);
+
+/* The default message of an error, without a final full stop; static. */
+const char *xkv_error_text(int code);
+
+/*
+ * Options of a store
+ *
+ * Fill the struct directly (after xkv_options_init), or set fields by the
+ * names that scripts use (xkv_options_set). Text fields are borrowed: they
+ * must stay valid until xkv_open returns.
+ */
+typedef enum xkv_backend { XKV_BACKEND_DISK, XKV_BACKEND_MEMORY } xkv_backend;
+
+/* What values mean. The store keeps bytes; it promises the callers of json and
+ * string that those bytes are UTF-8 (checked on the way in). */
+typedef enum xkv_serialization { XKV_JSON, XKV_STRING, XKV_BINARY } xkv_serialization;
+
+/* What a write that has been acknowledged survives:
+ *   FULL     a crash of the process or the system, and a power cut;
+ *   RELAXED  the same, but a power cut may take back the last commits;
+ *   NONE     a killed process; a power cut may destroy the file. */
+typedef enum xkv_durability {
+    XKV_DURABILITY_FULL,
+    XKV_DURABILITY_RELAXED,
+    XKV_DURABILITY_NONE
+} xkv_durability;
+
+typedef struct xkv_options {
+    int backend;            /* xkv_backend; default XKV_BACKEND_DISK */
+    const char *name;       /* memory: stores are told apart by it; default "default" */
+    const char *path;       /* disk: the file; default "./.k6.kv" */
+    int serialization;      /* xkv_serialization; default XKV_JSON */
+    bool track_keys;        /* disk: keep a counted index of the keys in memory */
+    int64_t shard_count;    /* memory: 0 to XKV_SHARDS_MAX, accepted and without effect */
+    int64_t timeout_ms;     /* disk: how long to wait for another writing process; default 1000 */
+    int durability;         /* disk: xkv_durability; default XKV_DURABILITY_FULL */
+    bool no_sync;           /* disk: true means XKV_DURABILITY_NONE */
+    bool read_only;         /* disk: the file must exist; every write is refused */
+    int64_t initial_map_size; /* disk: bytes of address space to start with, 0 = automatic */
+    bool metrics_operations;  /* kept for the k6 module: emit metrics per call */
+
+    /* Accepted for scripts that set them; validated, without effect. */
+    bool no_grow_sync, no_freelist_sync, pre_load_freelist, mlock;
+    const char *freelist_type; /* "", "array" or "map" */
+} xkv_options;
+
+/* Sets every field to its default. */
+void xkv_options_init(xkv_options *options);
+
+/* A scalar of whatever type the caller has, for xkv_options_set. */
+typedef enum xkv_type { XKV_TYPE_BOOL, XKV_TYPE_NUMBER, XKV_TYPE_TEXT, XKV_TYPE_OTHER } xkv_type;
+
+typedef struct xkv_scalar {
+    xkv_type type;
+    bool boolean;
+    double number;
+    const char *text; /* NUL-terminated, borrowed; with TYPE_OTHER: what it is, as "an array" */
+} xkv_scalar;
+
+/*
+ * Sets one option by its script name: "backend", "trackKeys", "disk.timeout"…
+ * Times are a number of milliseconds or text as "500ms", "1s", "2m"; sizes a
+ * number of bytes or text as "64MiB". Returns XKV_OK, or XKV_E_INVALID_OPTIONS,
+ * XKV_E_INVALID_BACKEND or XKV_E_INVALID_SERIALIZATION with a message of at
+ * most size bytes (NUL included) in message that names the option, the value
+ * and what is allowed, or for an unknown name the nearest one that exists.
+ */
+int xkv_options_set(xkv_options *options, const char *name, const xkv_scalar *value, char *message,
+                    size_t size);
+
+/* The script name of option number i, NULL past the last: for tools that list them. */
+const char *xkv_option_name(size_t i);
+
+/*
+ * Stores
+ *
+ * An xkv_store is a handle: one client's view of a store. Any number of
+ * handles may be open on the same store. Stores are told apart by name
+ * (memory) or by device and inode (disk), so two paths to one file are one
+ * store, opened once.
+ *
+ * What a handle guarantees: its commands take effect in the order in which
+ * they were given, waited for or not. Commands of different handles do not
+ * wait for each other, so give every client (thread, virtual user) its own.
+ */
+typedef struct xkv_store xkv_store;
+
+/*
+ * Opens a store, or one more handle on one that this process has open already.
+ *
+ * A disk store's file is created with mode 0600 if it is missing, its parent
+ * directories too. A file that is not a regular file, is reached through a
+ * symbolic link, or is not a store of this library is refused and left as it
+ * is. One process writes; another that wants to waits up to timeout_ms. Any
+ * number of processes may read (read_only) beside it, and see its commits.
+ *
+ * Returns XKV_OK and a handle in *store, to be given to xkv_close; else *store
+ * is NULL and message (at most size bytes, NUL included) says what to do:
+ *   XKV_E_INVALID_OPTIONS, _BACKEND, _SERIALIZATION  a field out of its range
+ *   XKV_E_OPTIONS_CONFLICT  the store is open with another value of an option
+ *   XKV_E_DISK_PATH         a directory, device, link or unusable parent
+ *   XKV_E_DISK_STORE_OPEN   locked by another process (its id is given), not
+ *                           a store of ours, another serialization, missing
+ *                           with read_only, no permission
+ *   XKV_E_DISK_STORE_CORRUPT  truncated or damaged
+ *   XKV_E_STORE_FULL        no memory or disk space
+ */
+int xkv_open(const xkv_options *options, xkv_store **store, char *message, size_t size);
+
+/*
+ * Releases a handle. Commands that it has queued still take effect and still
+ * complete; the handle itself must not be used again. The last handle closes
+ * the store: it waits for everything queued, and for a disk store syncs and
+ * closes the file. NULL is allowed.
+ */
+void xkv_close(xkv_store *store);
+
+/* Whether two handles are on the same store. */
+bool xkv_same_store(const xkv_store *a, const xkv_store *b);
+
+/* The options that the store was opened with, after defaults; disk paths are
+ * absolute. Valid while the handle is open. */
+const xkv_options *xkv_store_options(const xkv_store *store);
+
+/*
+ * Commands
+ *
+ * One row per operation: constant, script name, whether it writes, the
+ * positional arguments and the fields of the options argument that it takes,
+ * the largest limit it allows (0 where it has none), and what its reply holds.
+ * Every other list of operations in the project is made from this one.
+ */
+#define XKV_COMMAND_MAP(X)                                                                         \
+    X(GET, "get", READ, KEY, NONE, 0, VALUE)                                                       \
+    X(SET, "set", WRITE, KEY | XKV_ARG_VALUE, NONE, 0, ECHO)                                       \
+    X(DELETE, "delete", WRITE, KEY, NONE, 0, TRUE)                                                 \
+    X(EXISTS, "exists", READ, KEY, NONE, 0, BOOLEAN)                                               \
+    X(CLEAR, "clear", WRITE, NONE, NONE, 0, TRUE)                                                  \
+    X(SIZE, "size", READ, NONE, NONE, 0, NUMBER)                                                   \
+    X(LIST, "list", READ, NONE, PREFIX | XKV_ARG_LIMIT, XKV_LIST_MAX, ENTRIES)                     \
+    X(RANDOM_KEY, "randomKey", READ, NONE, PREFIX, 0, KEY)                                         \
+    X(REBUILD_KEY_LIST, "rebuildKeyList", REBUILD, NONE, NONE, 0, TRUE)
+
+/*
+ * What they do (status XKV_OK unless said otherwise; STORE_READ_ONLY for every
+ * write on a read-only store; STORE_FULL, DISK_STORE_READ, _WRITE and _CORRUPT
+ * wherever memory or disk are involved):
+ *
+ *   GET            data = the value; KEY_NOT_FOUND if there is none
+ *   SET            stores value under key, replacing any value; SERIALIZER if
+ *                  the store holds text (json, string) and value is not UTF-8
+ *   DELETE         number = 1 if the key was there, else 0
+ *   EXISTS         number = 1 or 0
+ *   CLEAR          removes everything
+ *   SIZE           number = how many keys there are
+ *   LIST           data = the entries whose key starts with prefix, in order,
+ *                  at most limit of them (limit <= 0: all); number = how many
+ *   RANDOM_KEY     data = a key that starts with prefix, each with the same
+ *                  chance; len 0 if there is none; number = how many there
+ *                  were to choose from. O(log n) in memory and with
+ *                  track_keys, else two passes over the matching keys
+ *   REBUILD_KEY_LIST  builds the key index anew from the data, with track_keys
+ *                  on disk; XKV_OK at once otherwise. KEY_LIST_REBUILD if it
+ *                  fails; the store then goes on without an index
+ */
+typedef enum xkv_op {
+#define X(op, name, access, arguments, fields, limit, reply) XKV_OP_##op,
+    XKV_COMMAND_MAP(X)
+#undef X
+    XKV_OP_END /* how many there are */
+} xkv_op;
+
+/* Arguments that a command may take, as bits. */
+enum {
+    XKV_ARG_NONE = 0,
+    XKV_ARG_KEY = 1 << 0,   /* "key": 1 to XKV_KEY_MAX bytes of UTF-8 */
+    XKV_ARG_VALUE = 1 << 1, /* "value": 0 to XKV_VALUE_MAX bytes */
+    XKV_ARG_PREFIX = 1 << 2, /* "prefix": text, empty means every key */
+    XKV_ARG_LIMIT = 1 << 3   /* "limit": integer, 0 or less means all */
+};
+
+typedef enum xkv_access {
+    XKV_ACCESS_READ,
+    XKV_ACCESS_WRITE,
+    XKV_ACCESS_REBUILD /* runs with the writes, in their order, yet changes no data */
+} xkv_access;
+
+/* What the reply of a successful command holds. */
+typedef enum xkv_reply_kind {
+    XKV_REPLY_TRUE,    /* nothing: scripts get true */
+    XKV_REPLY_ECHO,    /* nothing: scripts get the value they passed */
+    XKV_REPLY_BOOLEAN, /* number: 0 or 1 */
+    XKV_REPLY_NUMBER,  /* number */
+    XKV_REPLY_VALUE,   /* data: a value */
+    XKV_REPLY_KEY,     /* data: a key, or nothing */
+    XKV_REPLY_ENTRIES  /* data: packed entries, see xkv_reply_next; number: how many */
+} xkv_reply_kind;
+
+typedef struct xkv_op_info {
+    const char *name;     /* as scripts call it: "randomKey" */
+    xkv_access access;
+    unsigned arguments;   /* positional, in the order of the bits */
+    unsigned fields;      /* of the options argument that follows them */
+    int64_t limit_max;    /* the largest limit, 0 where there is no limit argument */
+    xkv_reply_kind reply;
+} xkv_op_info;
+
+/* The row of an operation; NULL if op is not one. Static. */
+const xkv_op_info *xkv_op_describe(int op);
+
+/* The name of the argument that one XKV_ARG_ bit stands for; NULL if none. Static. */
+const char *xkv_argument_name(unsigned argument);
+
+/* Which of count names (NUL-terminated) is nearest to word, by edit distance;
+ * NULL if none is near enough to be what was meant. For "did you mean". */
+const char *xkv_nearest(const char *word, const char *const *names, size_t count);
+
+typedef struct xkv_command {
+    int op;           /* xkv_op */
+    xkv_bytes key;    /* where XKV_ARG_KEY is set, and so on */
+    xkv_bytes value;
+    xkv_bytes prefix;
+    int64_t limit;
+} xkv_command;
+
+/*
+ * A reply. Initialise it once with xkv_reply_init, use it for any number of
+ * commands (each call clears it first), and end with xkv_reply_clear.
+ *
+ * data points into the buffer given to xkv_reply_init when the bytes fit
+ * there, else into memory that the reply owns; either way it is valid until
+ * the reply is used again or cleared. When status is not XKV_OK, data is the
+ * message (not NUL-terminated).
+ */
+typedef struct xkv_reply {
+    int status;       /* XKV_OK or a code of XKV_ERROR_MAP */
+    int64_t number;
+    const void *data;
+    size_t len;
+
+    /* private */
+    void *buffer, *owned;
+    size_t buffer_size, owned_size;
+} xkv_reply;
+
+/* Prepares a reply. buffer (size bytes, may be NULL and 0) stays the caller's
+ * and must outlive the reply; with room for a usual value it saves the
+ * library an allocation per command. */
+void xkv_reply_init(xkv_reply *reply, void *buffer, size_t size);
+
+/* Frees what the reply owns and makes it ready for use again. A reply that
+ * owns nothing (owned is NULL) need not be cleared. */
+void xkv_reply_clear(xkv_reply *reply);
+
+/*
+ * Walks the entries of a XKV_REPLY_ENTRIES reply: start with *at = 0; returns
+ * false after the last. key and value point into the reply.
+ *
+ * The packing, for those who read it without this function: per entry two
+ * uint32_t in the machine's byte order, the lengths of key and value, then
+ * their bytes; nothing is aligned.
+ */
+bool xkv_reply_next(const xkv_reply *reply, size_t *at, xkv_bytes *key, xkv_bytes *value);
+
+/*
+ * Runs a command and waits until it has taken effect: for a write to a disk
+ * store, until it is as durable as the store promises. Returns reply->status.
+ * A failed command has changed nothing.
+ */
+int xkv_exec(xkv_store *store, const xkv_command *command, xkv_reply *reply);
+
+/*
+ * Queues: commands without waiting
+ *
+ * A disk store with durability full or relaxed has one thread that writes. It
+ * takes all commands that are queued, from all handles, applies them in one
+ * transaction, syncs once and completes them all (group commit): while one
+ * client's write costs a sync, so do five hundred clients' writes together.
+ */
+typedef struct xkv_queue xkv_queue;
+
+/* A new queue for completions; NULL if memory is short. One queue can serve
+ * any number of stores. */
+xkv_queue *xkv_queue_new(void);
+
+/* Frees a queue. Every command submitted with it must have been collected, and
+ * no thread may be inside xkv_completions. NULL is allowed. */
+void xkv_queue_free(xkv_queue *queue);
+
+/* What xkv_submit returns. */
+enum { XKV_DONE = 0, XKV_PENDING = 1 };
+
+/*
+ * Runs a command without waiting for the disk.
+ *
+ * Returns XKV_DONE if it has taken effect or failed: *reply is filled, exactly
+ * as by xkv_exec, and queue will hear nothing of it. Reads, and all commands
+ * of memory stores, are done at once, unless the same handle has commands
+ * queued: then they wait their turn.
+ *
+ * Returns XKV_PENDING if the command was queued: reply is left as it was, all
+ * arguments have been copied, and xkv_completions will return tag once.
+ */
+int xkv_submit(xkv_store *store, const xkv_command *command, xkv_reply *reply, xkv_queue *queue,
+               uint64_t tag);
+
+typedef struct xkv_completion {
+    uint64_t tag;
+    xkv_reply reply; /* the caller's to clear */
+} xkv_completion;
+
+/*
+ * Collects up to max finished commands into out, oldest first; waits up to
+ * timeout_ms (negative: without end) while there are none. Returns how many;
+ * 0 after a timeout, or after xkv_queue_wake. Meant for one collecting thread;
+ * with several, each completion goes to one of them.
+ */
+size_t xkv_completions(xkv_queue *queue, xkv_completion *out, size_t max, int timeout_ms);
+
+/* Makes one call of xkv_completions (waiting, or the next one) return at once. */
+void xkv_queue_wake(xkv_queue *queue);
+
+/*
+ * Replacing the environment
+ *
+ * Everything the library takes from the system goes through these functions,
+ * so that tests can fail each call in turn, move the clock and fix the
+ * randomness. A NULL field means the system's own. (LMDB allocates and writes
+ * for itself; tests interpose below it.)
+ */
+struct stat;
+
+typedef struct xkv_hooks {
+    void *(*alloc)(size_t size);                /* as malloc; never asked for 0 bytes */
+    void *(*resize)(void *old, size_t size);    /* as realloc; never asked for 0 bytes */
+    void (*release)(void *memory);              /* as free */
+    uint64_t (*now_ms)(void);                   /* monotonic milliseconds */
+    void (*entropy)(void *out, size_t size);    /* fills out with seed bytes */
+    int (*open)(const char *path, int flags, unsigned mode);
+    int (*fstat)(int fd, struct stat *status);
+    int64_t (*pread)(int fd, void *out, size_t size, int64_t at);
+    int (*ftruncate)(int fd, int64_t size);
+    int (*fsync)(int fd);
+    int (*mkdir)(const char *path, unsigned mode);
+} xkv_hooks;
+
+/* Sets the hooks for the whole process; NULL restores the system's own. Only
+ * while no store and no queue is open, and no other thread is in the library. */
+void xkv_set_hooks(const xkv_hooks *hooks);
+
+/* Seeds the random generator of the calling thread, for repeatable tests.
+ * Other threads keep theirs. */
+void xkv_seed(uint64_t seed);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

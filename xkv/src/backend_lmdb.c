@@ -1,0 +1,835 @@
+/*
+ * backend_lmdb.c - the disk backend: an LMDB file and a key index in memory
+ *
+ * LMDB gives ordered keys, any number of readers that never wait, and commits
+ * that are all or nothing. This file adds what it leaves to its users:
+ *
+ * The map. LMDB maps its file into a fixed range of addresses. When that is
+ * full the transaction is given up (XKV__RETRY) and the range is doubled
+ * before the next one. No transaction may be open then, so each reader holds
+ * map_lock for reading, and only for one command.
+ *
+ * Readers. Beginning a read transaction from nothing costs a lock and a slot
+ * in a table. Finished ones are kept, one per slot of threads, and renewed.
+ * A transaction is only begun when a command really touches the file: what the
+ * index can answer never does.
+ *
+ * The index. With trackKeys the keys also stand in a counted B-tree. A write
+ * transaction changes a clone of it, and commit puts the clone in its place
+ * after LMDB's commit, so the index changes all or nothing, too. In between, a
+ * reader may see a commit in the file that the index lacks; it waits for the
+ * index (index_txn says how far that is), so that nobody who has seen a key
+ * can then miss it in the index. In a read-only process the index is that of
+ * one moment; once the writer has committed since, it is left aside and the
+ * file is scanned.
+ *
+ * Failed writes. Running out of space makes LMDB's commit fail and undo
+ * itself. After other failures of the disk nobody knows what has been written:
+ * the store refuses writes from then on, and is sound again when reopened,
+ * since LMDB's previous state is intact.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "btree.h"
+#include "file.h"
+#include "records.h"
+#include "rwlock.h"
+
+enum {
+    READERS_MAX = 1022, /* slots in LMDB's table, over all processes */
+    FORMAT_VERSION = 1
+};
+
+static const size_t map_size_min = 256u << 10, map_size_usual = (size_t)1 << 30;
+static const char format_key[] = "format";
+
+struct lmdb {
+    xkv__backend base;
+    xkv__file *file;
+    MDB_env *env;
+    xkv__records records;
+    bool read_only, syncs;
+
+    xkv__rwlock map_lock;
+    size_t map_size;
+    bool map_full; /* under write_mutex: grow before the next transaction */
+
+    pthread_mutex_t write_mutex; /* one write transaction at a time */
+    _Atomic bool dead;           /* a write's outcome is unknown */
+
+    _Atomic(MDB_txn *) idle_reader[XKV__LOCK_SLOTS];
+
+    bool tracked;
+    xkv__rwlock index_lock;
+    xkv__tree index;            /* changed under both index_lock and write_mutex */
+    _Atomic uint64_t index_txn; /* the LMDB transaction that it agrees with */
+};
+
+struct lmdb_txn {
+    xkv__txn base;
+    MDB_txn *mdb; /* NULL: not begun yet */
+    xkv__record_cursor cursor;
+    bool map_locked, index_locked;
+    xkv__tree changed_index; /* a writer's clone */
+    bool index_changed;      /* there is one */
+};
+
+/* As in the memory backend: a thread is in one transaction at a time. */
+static _Thread_local struct lmdb_txn txn_of_thread;
+
+static struct lmdb *lmdb_of(const xkv__txn *txn) {
+    return (struct lmdb *)txn->backend;
+}
+
+static struct lmdb_txn *mine(xkv__txn *txn) {
+    return (struct lmdb_txn *)txn;
+}
+
+static bool is_writer(const xkv__txn *txn) {
+    return txn->mode == XKV__WRITE || txn->mode == XKV__BATCH;
+}
+
+/* -- Errors ------------------------------------------------------------------ */
+
+static bool disk_is_full(const struct lmdb *lmdb) {
+    struct statvfs status;
+    return statvfs(lmdb->file->path, &status) == 0 && status.f_bavail < 64;
+}
+
+static int fail_full(const struct lmdb *lmdb, const char *what) {
+    return xkv__fail(XKV_E_STORE_FULL,
+                     "no room for \"%s\": %s; the store goes on, and what it held is intact",
+                     lmdb->file->path, what);
+}
+
+/* Our code for one of LMDB's; other is for what is neither of these. */
+static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
+    const char *path = lmdb->file->path;
+
+    switch (code) {
+    case MDB_SUCCESS:
+        return XKV_OK;
+    case MDB_NOTFOUND:
+        return XKV_E_KEY_NOT_FOUND;
+    case MDB_MAP_FULL:
+        lmdb->map_full = true;
+        return XKV__RETRY;
+    case MDB_TXN_FULL:
+        return fail_full(lmdb, "too much was written in one step");
+    case ENOMEM:
+        return fail_full(lmdb, "the memory is used up");
+    case ENOSPC:
+        return fail_full(lmdb, "the disk is full");
+    case EDQUOT:
+        return fail_full(lmdb, "the disk quota is used up");
+    case EFBIG:
+        return fail_full(lmdb, "the file may not grow any further");
+    case XKV__DAMAGED:
+        return xkv__fail(XKV_E_DISK_STORE_CORRUPT,
+                         "\"%s\" is damaged: a record does not match its checksum; restore it "
+                         "from a backup or remove it",
+                         path);
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+        return xkv__fail(XKV_E_DISK_STORE_CORRUPT,
+                         "\"%s\" is damaged (%s); restore it from a backup or remove it", path,
+                         mdb_strerror(code));
+    default:
+        return xkv__fail(other, "\"%s\": %s (code %d)", path, mdb_strerror(code), code);
+    }
+}
+
+static int fail_read(struct lmdb *lmdb, int code) {
+    return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_READ);
+}
+
+/* For codes of put, del and clear: whatever went wrong, part of it may be done. */
+static int fail_write(xkv__txn *txn, int code) {
+    if (code != MDB_SUCCESS && code != MDB_NOTFOUND)
+        txn->broken = true;
+    return fail_lmdb(lmdb_of(txn), code, XKV_E_DISK_STORE_WRITE);
+}
+
+static int fail_dead(const struct lmdb *lmdb) {
+    return xkv__fail(XKV_E_DISK_STORE_WRITE,
+                     "\"%s\" takes no writes since one failed with an unknown outcome; check the "
+                     "disk and reopen the store",
+                     lmdb->file->path);
+}
+
+/* -- The map ----------------------------------------------------------------- */
+
+/* LMDB unmaps before it maps anew, and is left without a map if there is no
+ * room for the larger one: so try first. */
+static bool addresses_available(size_t size) {
+    void *range = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0);
+
+    if (range == MAP_FAILED)
+        return false;
+    munmap(range, size);
+    return true;
+}
+
+static int grow_map(struct lmdb *lmdb) {
+    size_t size = lmdb->map_size * 2;
+
+    lmdb->map_full = false;
+    if (size < lmdb->map_size || !addresses_available(size))
+        return fail_full(lmdb, "the address space is used up");
+    xkv__write_lock(&lmdb->map_lock);
+    int code = mdb_env_set_mapsize(lmdb->env, size);
+    if (code != MDB_SUCCESS && mdb_env_set_mapsize(lmdb->env, lmdb->map_size) != MDB_SUCCESS)
+        atomic_store(&lmdb->dead, true);
+    xkv__write_unlock(&lmdb->map_lock);
+    if (code != MDB_SUCCESS)
+        return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_WRITE);
+    lmdb->map_size = size;
+    return XKV_OK;
+}
+
+/* Another process has made the file larger than our map. */
+static int adopt_map(struct lmdb *lmdb) {
+    xkv__write_lock(&lmdb->map_lock);
+    int code = mdb_env_set_mapsize(lmdb->env, 0);
+    xkv__write_unlock(&lmdb->map_lock);
+    return fail_read(lmdb, code);
+}
+
+/* -- Readers ----------------------------------------------------------------- */
+
+/* Takes the idle reader of this thread's slot, or makes one. */
+static int reader_begin(struct lmdb *lmdb, MDB_txn **out) {
+    MDB_txn *txn = atomic_exchange(&lmdb->idle_reader[xkv__thread_slot()], NULL);
+    int code;
+
+    if (!txn)
+        return mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, out);
+    code = mdb_txn_renew(txn);
+    if (code != MDB_SUCCESS)
+        mdb_txn_abort(txn);
+    *out = txn;
+    return code;
+}
+
+static void reader_end(struct lmdb *lmdb, MDB_txn *txn) {
+    MDB_txn *none = NULL;
+
+    mdb_txn_reset(txn);
+    if (!atomic_compare_exchange_strong(&lmdb->idle_reader[xkv__thread_slot()], &none, txn))
+        mdb_txn_abort(txn);
+}
+
+/* The table of readers is full: those of killed processes can go, and others
+ * are busy for one command only. */
+static int make_reader_room(struct lmdb *lmdb, unsigned tries) {
+    int dead = 0;
+
+    if (tries > 1000)
+        return xkv__fail(XKV_E_DISK_STORE_READ,
+                         "\"%s\" has more than %d readers at once, over all processes",
+                         lmdb->file->path, READERS_MAX);
+    mdb_reader_check(lmdb->env, &dead);
+    if (dead == 0)
+        sched_yield();
+    return XKV_OK;
+}
+
+/* Begins to read the file. */
+static int open_snapshot(struct lmdb *lmdb, struct lmdb_txn *own) {
+    for (unsigned tries = 0;; tries++) {
+        xkv__read_lock(&lmdb->map_lock);
+        int code = reader_begin(lmdb, &own->mdb), error;
+        if (code == MDB_SUCCESS) {
+            own->map_locked = true;
+            return XKV_OK;
+        }
+        own->mdb = NULL;
+        xkv__read_unlock(&lmdb->map_lock);
+        if (code == MDB_MAP_RESIZED)
+            error = adopt_map(lmdb);
+        else if (code == MDB_READERS_FULL)
+            error = make_reader_room(lmdb, tries);
+        else
+            error = fail_read(lmdb, code);
+        if (error != XKV_OK)
+            return error;
+    }
+}
+
+/* Begins to read the file unless that was done. */
+static int need_snapshot(xkv__txn *txn) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    struct lmdb_txn *own = mine(txn);
+
+    if (own->mdb)
+        return XKV_OK;
+    int error = open_snapshot(lmdb, own);
+    if (error != XKV_OK || !lmdb->tracked || lmdb->read_only)
+        return error;
+    while (atomic_load(&lmdb->index_txn) < mdb_txn_id(own->mdb))
+        sched_yield(); /* the commit is done; publishing the index takes no time */
+    return XKV_OK;
+}
+
+/* -- The index --------------------------------------------------------------- */
+
+/* The index for this transaction to read; NULL if the file must be scanned. */
+static const xkv__tree *index_of(xkv__txn *txn) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    struct lmdb_txn *own = mine(txn);
+
+    if (!lmdb->tracked)
+        return NULL;
+    if (own->index_changed)
+        return &own->changed_index;
+    if (is_writer(txn))
+        return &lmdb->index; /* nobody else changes it */
+    if (!own->index_locked) {
+        xkv__read_lock(&lmdb->index_lock);
+        own->index_locked = true;
+    }
+    if (lmdb->read_only &&
+        (need_snapshot(txn) != XKV_OK || mdb_txn_id(own->mdb) != atomic_load(&lmdb->index_txn)))
+        return NULL;
+    return &lmdb->index;
+}
+
+/* The clone of the index that this transaction changes. */
+static xkv__tree *index_to_change(xkv__txn *txn) {
+    struct lmdb_txn *own = mine(txn);
+
+    if (!own->index_changed) {
+        own->changed_index = xkv__tree_clone(&lmdb_of(txn)->index);
+        own->index_changed = true;
+    }
+    return &own->changed_index;
+}
+
+static int index_put(xkv__txn *txn, xkv_bytes key) {
+    if (!lmdb_of(txn)->tracked || xkv__tree_get(index_of(txn), key))
+        return XKV_OK;
+    xkv__entry *entry = xkv__entry_new(key, (xkv_bytes){NULL, 0});
+    int error = entry ? xkv__tree_put(index_to_change(txn), entry) : XKV_E_STORE_FULL;
+    if (error != XKV_OK)
+        xkv__entry_release(entry);
+    return error;
+}
+
+static int index_del(xkv__txn *txn, xkv_bytes key) {
+    if (!lmdb_of(txn)->tracked)
+        return XKV_OK;
+    int error = xkv__tree_delete(index_to_change(txn), key);
+    return error == XKV_E_KEY_NOT_FOUND ? XKV_OK : error;
+}
+
+/* Builds an index of all keys that a transaction sees. */
+static int build_index(struct lmdb *lmdb, MDB_txn *mdb, xkv__tree *out) {
+    xkv__record_cursor cursor = {.data = NULL};
+    xkv__tree tree = XKV__TREE_EMPTY;
+    xkv_bytes key;
+    int error = XKV_OK;
+    int code = xkv__record_seek(&cursor, mdb, &lmdb->records, (xkv_bytes){NULL, 0}, &key, NULL);
+
+    while (code == MDB_SUCCESS && error == XKV_OK) {
+        xkv__entry *entry = xkv__entry_new(key, (xkv_bytes){NULL, 0});
+        error = entry ? xkv__tree_put(&tree, entry) : XKV_E_STORE_FULL;
+        if (error != XKV_OK)
+            xkv__entry_release(entry);
+        else
+            code = xkv__record_next(&cursor, mdb, &lmdb->records, &key, NULL);
+    }
+    xkv__record_cursor_close(&cursor);
+    if (error == XKV_OK && code != MDB_NOTFOUND)
+        error = fail_read(lmdb, code);
+    if (error != XKV_OK)
+        xkv__tree_release(&tree);
+    *out = tree;
+    return error;
+}
+
+/* Puts a changed index in the place of the old one. */
+static void publish_index(struct lmdb *lmdb, struct lmdb_txn *own, uint64_t txn_id) {
+    if (own->index_changed) {
+        xkv__tree old = lmdb->index;
+        xkv__write_lock(&lmdb->index_lock);
+        lmdb->index = own->changed_index;
+        atomic_store(&lmdb->index_txn, txn_id);
+        xkv__write_unlock(&lmdb->index_lock);
+        own->index_changed = false;
+        xkv__tree_release(&old);
+    }
+    atomic_store(&lmdb->index_txn, txn_id);
+}
+
+/* -- Transactions ------------------------------------------------------------ */
+
+static bool lmdb_waits(const xkv__backend *backend) {
+    return ((const struct lmdb *)backend)->syncs;
+}
+
+static int begin_write(struct lmdb *lmdb, struct lmdb_txn *own) {
+    pthread_mutex_lock(&lmdb->write_mutex);
+    int error = XKV_OK;
+    if (lmdb->map_full)
+        error = grow_map(lmdb);
+    if (error == XKV_OK && atomic_load(&lmdb->dead))
+        error = fail_dead(lmdb);
+    if (error == XKV_OK && !lmdb->read_only)
+        error =
+            fail_lmdb(lmdb, mdb_txn_begin(lmdb->env, NULL, 0, &own->mdb), XKV_E_DISK_STORE_WRITE);
+    if (error != XKV_OK)
+        pthread_mutex_unlock(&lmdb->write_mutex);
+    return error;
+}
+
+static int lmdb_begin(xkv__backend *backend, xkv__mode mode, xkv__txn **out) {
+    struct lmdb *lmdb = (struct lmdb *)backend;
+    struct lmdb_txn *own = &txn_of_thread;
+
+    own->base = (xkv__txn){.backend = backend, .mode = mode};
+    own->mdb = NULL;
+    own->map_locked = own->index_locked = own->index_changed = false;
+    *out = &own->base;
+    return is_writer(&own->base) ? begin_write(lmdb, own) : XKV_OK;
+}
+
+/* Lets go of everything but a writer's LMDB transaction. */
+static void release(xkv__txn *txn) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    struct lmdb_txn *own = mine(txn);
+
+    if (own->map_locked) { /* reads the file */
+        reader_end(lmdb, own->mdb);
+        xkv__read_unlock(&lmdb->map_lock);
+    }
+    if (own->index_locked)
+        xkv__read_unlock(&lmdb->index_lock);
+    if (own->index_changed)
+        xkv__tree_release(&own->changed_index);
+    own->mdb = NULL;
+    if (is_writer(txn))
+        pthread_mutex_unlock(&lmdb->write_mutex);
+}
+
+/*
+ * Pages that a transaction allocated and gave back may lie behind the last one
+ * that it wrote. LMDB counts them as part of the file, but then the file is
+ * shorter than its meta page says, and would look truncated when opened.
+ */
+static void fill_up_file(struct lmdb *lmdb) {
+    MDB_envinfo info;
+    MDB_stat stat;
+    struct stat status;
+
+    mdb_env_info(lmdb->env, &info);
+    mdb_env_stat(lmdb->env, &stat);
+    int64_t size = ((int64_t)info.me_last_pgno + 1) * stat.ms_psize;
+    if (xkv__sys.fstat(lmdb->file->fd, &status) != 0 || status.st_size >= size)
+        return;
+    if (xkv__sys.ftruncate(lmdb->file->fd, size) == 0 && lmdb->syncs)
+        (void)xkv__sys.fsync(lmdb->file->fd);
+}
+
+static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
+    uint64_t id = mdb_txn_id(own->mdb);
+    int code = mdb_txn_commit(own->mdb);
+
+    own->mdb = NULL;
+    if (code == MDB_SUCCESS) {
+        fill_up_file(lmdb);
+        /* A transaction that changed nothing is not counted by LMDB. */
+        MDB_envinfo info;
+        mdb_env_info(lmdb->env, &info);
+        publish_index(lmdb, own, info.me_last_txnid < id ? info.me_last_txnid : id);
+        return XKV_OK;
+    }
+    if (code == EIO && disk_is_full(lmdb)) /* a short write looks like that */
+        return fail_full(lmdb, "the disk is full");
+    int error = fail_lmdb(lmdb, code, XKV_E_DISK_STORE_WRITE);
+    if (error == XKV_E_DISK_STORE_WRITE)
+        atomic_store(&lmdb->dead, true);
+    return error;
+}
+
+static int lmdb_commit(xkv__txn *txn) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    struct lmdb_txn *own = mine(txn);
+    int error = XKV_OK;
+
+    xkv__record_cursor_close(&own->cursor);
+    if (is_writer(txn) && !lmdb->read_only)
+        error = commit_write(lmdb, own);
+    else if (own->index_changed) /* rebuilt in a read-only process */
+        publish_index(lmdb, own, mdb_txn_id(own->mdb));
+    release(txn);
+    return error;
+}
+
+static void lmdb_abort(xkv__txn *txn) {
+    struct lmdb_txn *own = mine(txn);
+
+    xkv__record_cursor_close(&own->cursor);
+    if (is_writer(txn) && !lmdb_of(txn)->read_only)
+        mdb_txn_abort(own->mdb);
+    release(txn);
+}
+
+/* -- Calls ------------------------------------------------------------------- */
+
+static int lmdb_get(xkv__txn *txn, xkv_bytes key, xkv_bytes *value) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    const xkv__tree *index = value ? NULL : index_of(txn);
+
+    if (index)
+        return xkv__tree_get(index, key) ? XKV_OK : XKV_E_KEY_NOT_FOUND;
+    int error = need_snapshot(txn);
+    if (error != XKV_OK)
+        return error;
+    return fail_read(lmdb, xkv__record_get(mine(txn)->mdb, &lmdb->records, key, value));
+}
+
+static int lmdb_put(xkv__txn *txn, xkv_bytes key, xkv_bytes value) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    int error = index_put(txn, key);
+
+    if (error == XKV_OK)
+        return fail_write(txn, xkv__record_put(mine(txn)->mdb, &lmdb->records, key, value));
+    return error;
+}
+
+static int lmdb_del(xkv__txn *txn, xkv_bytes key) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    int error = fail_write(txn, xkv__record_del(mine(txn)->mdb, &lmdb->records, key));
+
+    if (error == XKV_OK) {
+        error = index_del(txn, key);
+        txn->broken = error != XKV_OK;
+    }
+    return error;
+}
+
+static int lmdb_clear(xkv__txn *txn) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    int error = fail_write(txn, xkv__record_clear(mine(txn)->mdb, &lmdb->records));
+
+    if (error == XKV_OK && lmdb->tracked)
+        xkv__tree_release(index_to_change(txn));
+    return error;
+}
+
+static int lmdb_seek(xkv__txn *txn, xkv_bytes key, xkv_bytes *found, xkv_bytes *value) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    struct lmdb_txn *own = mine(txn);
+    int error = need_snapshot(txn);
+
+    if (error != XKV_OK)
+        return error;
+    return fail_read(lmdb,
+                     xkv__record_seek(&own->cursor, own->mdb, &lmdb->records, key, found, value));
+}
+
+static int lmdb_next(xkv__txn *txn, xkv_bytes *found, xkv_bytes *value) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    struct lmdb_txn *own = mine(txn);
+
+    return fail_read(lmdb, xkv__record_next(&own->cursor, own->mdb, &lmdb->records, found, value));
+}
+
+static int lmdb_count(xkv__txn *txn, xkv_bytes prefix, uint64_t *count) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    const xkv__tree *index = index_of(txn);
+    uint64_t first;
+    xkv_bytes key;
+    int error;
+
+    *count = 0;
+    if (index) {
+        *count = xkv__tree_count(index, prefix, &first);
+        return XKV_OK;
+    }
+    error = need_snapshot(txn);
+    if (error != XKV_OK)
+        return error;
+    if (prefix.len == 0)
+        return fail_read(lmdb, xkv__record_count(mine(txn)->mdb, &lmdb->records, count));
+    for (error = lmdb_seek(txn, prefix, &key, NULL);
+         error == XKV_OK && xkv__has_prefix(key, prefix); error = lmdb_next(txn, &key, NULL))
+        ++*count;
+    return error == XKV_E_KEY_NOT_FOUND ? XKV_OK : error;
+}
+
+static int lmdb_select(xkv__txn *txn, xkv_bytes prefix, uint64_t n, xkv_bytes *key) {
+    const xkv__tree *index = index_of(txn);
+
+    if (index) {
+        uint64_t first = prefix.len ? xkv__tree_rank(index, prefix) : 0;
+        const xkv__entry *entry = xkv__tree_select(index, first + n);
+        if (!entry)
+            return XKV_E_KEY_NOT_FOUND;
+        *key = xkv__entry_key(entry);
+        return XKV_OK;
+    }
+    int error = lmdb_seek(txn, prefix, key, NULL);
+    for (; error == XKV_OK && n > 0; n--)
+        error = lmdb_next(txn, key, NULL);
+    return error;
+}
+
+static int lmdb_rebuild(xkv__txn *txn) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    struct lmdb_txn *own = mine(txn);
+    xkv__tree tree;
+
+    if (!lmdb->tracked)
+        return XKV_OK;
+    int error = need_snapshot(txn);
+    if (error == XKV_OK)
+        error = build_index(lmdb, own->mdb, &tree);
+    if (error != XKV_OK)
+        return error == XKV_E_STORE_FULL
+                   ? error
+                   : xkv__fail(XKV_E_KEY_LIST_REBUILD, "the key index could not be rebuilt: %s",
+                               xkv__reason(error));
+    if (own->index_changed)
+        xkv__tree_release(&own->changed_index);
+    own->changed_index = tree;
+    own->index_changed = true;
+    return XKV_OK;
+}
+
+/* -- Opening and closing ----------------------------------------------------- */
+
+static void lmdb_close(xkv__backend *backend) {
+    struct lmdb *lmdb = (struct lmdb *)backend;
+
+    for (unsigned i = 0; i < XKV__LOCK_SLOTS; i++) {
+        MDB_txn *txn = atomic_exchange(&lmdb->idle_reader[i], NULL);
+        if (txn)
+            mdb_txn_abort(txn);
+    }
+    if (!lmdb->read_only && !atomic_load(&lmdb->dead))
+        (void)mdb_env_sync(lmdb->env, 1);
+    mdb_env_close(lmdb->env);
+    xkv__tree_release(&lmdb->index);
+    xkv__rwlock_destroy(&lmdb->index_lock);
+    xkv__rwlock_destroy(&lmdb->map_lock);
+    pthread_mutex_destroy(&lmdb->write_mutex);
+    xkv__file_close(lmdb->file, false);
+    xkv__free(lmdb);
+}
+
+static const xkv__backend_ops lmdb_ops = {
+    .name = "disk",
+    .waits = lmdb_waits,
+    .close = lmdb_close,
+    .begin = lmdb_begin,
+    .commit = lmdb_commit,
+    .abort = lmdb_abort,
+    .get = lmdb_get,
+    .put = lmdb_put,
+    .del = lmdb_del,
+    .clear = lmdb_clear,
+    .seek = lmdb_seek,
+    .next = lmdb_next,
+    .count = lmdb_count,
+    .select = lmdb_select,
+    .rebuild = lmdb_rebuild,
+};
+
+static const char *const serialization_names[] = {"json", "string", "binary"};
+
+/* Writes, or checks, the record that says what this file is. */
+static int check_format(struct lmdb *lmdb, MDB_txn *txn, int serialization, bool is_new) {
+    char text[64], name[16];
+    MDB_val key = {sizeof format_key, (void *)(uintptr_t)format_key}, value;
+    int version;
+
+    if (is_new) {
+        int len = snprintf(text, sizeof text, "xk6-kv %d %s", FORMAT_VERSION,
+                           serialization_names[serialization]);
+        value = (MDB_val){(size_t)len + 1, text};
+        return fail_lmdb(lmdb, mdb_put(txn, lmdb->records.meta, &key, &value, 0),
+                         XKV_E_DISK_STORE_OPEN);
+    }
+    int code = mdb_get(txn, lmdb->records.meta, &key, &value);
+    if (code != MDB_SUCCESS || value.mv_size > sizeof text)
+        return fail_lmdb(lmdb, MDB_INVALID, XKV_E_DISK_STORE_OPEN);
+    memcpy(text, value.mv_data, value.mv_size);
+    text[value.mv_size - 1] = '\0';
+    if (sscanf(text, "xk6-kv %d %15s", &version, name) != 2)
+        return fail_lmdb(lmdb, MDB_INVALID, XKV_E_DISK_STORE_OPEN);
+    if (version != FORMAT_VERSION)
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "\"%s\" has store format %d; this version knows %d: use the version that "
+                         "wrote it, or another path",
+                         lmdb->file->path, version, FORMAT_VERSION);
+    if (strcmp(name, serialization_names[serialization]) != 0)
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "\"%s\" was written with serialization \"%s\"; open it with that, or give "
+                         "another path",
+                         lmdb->file->path, name);
+    return XKV_OK;
+}
+
+/* An LMDB file without our databases is somebody else's, or new. */
+static int open_databases(struct lmdb *lmdb, MDB_txn *txn, int serialization) {
+    static const char *const names[] = {"data", "deep", "meta"};
+    MDB_dbi *const handles[] = {&lmdb->records.data, &lmdb->records.deep, &lmdb->records.meta};
+    MDB_dbi main_dbi;
+    MDB_stat stat;
+    int code = mdb_dbi_open(txn, NULL, 0, &main_dbi);
+
+    if (code == MDB_SUCCESS)
+        code = mdb_stat(txn, main_dbi, &stat);
+    bool is_new = code == MDB_SUCCESS && stat.ms_entries == 0 && !lmdb->read_only;
+    for (int i = 0; i < 3 && code == MDB_SUCCESS; i++)
+        code = mdb_dbi_open(txn, names[i], is_new ? MDB_CREATE : 0, handles[i]);
+    if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE)
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "\"%s\" is an LMDB file of another program; it was left as it is, give "
+                         "another path",
+                         lmdb->file->path);
+    if (code != MDB_SUCCESS)
+        return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
+    return check_format(lmdb, txn, serialization, is_new);
+}
+
+/* Opens the databases and builds the index in one transaction. */
+static int load(struct lmdb *lmdb, const xkv_options *options) {
+    MDB_txn *txn;
+    MDB_envinfo info;
+    int code = mdb_txn_begin(lmdb->env, NULL, lmdb->read_only ? MDB_RDONLY : 0, &txn);
+
+    if (code != MDB_SUCCESS)
+        return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
+    int error = open_databases(lmdb, txn, options->serialization);
+    if (error == XKV_OK && lmdb->tracked)
+        error = build_index(lmdb, txn, &lmdb->index);
+    atomic_store(&lmdb->index_txn, mdb_txn_id(txn));
+    if (error != XKV_OK) {
+        mdb_txn_abort(txn);
+        return error;
+    }
+    error = fail_lmdb(lmdb, mdb_txn_commit(txn), XKV_E_DISK_STORE_OPEN);
+    if (error == XKV_OK && !lmdb->read_only) {
+        mdb_env_info(lmdb->env, &info);
+        atomic_store(&lmdb->index_txn, info.me_last_txnid);
+        fill_up_file(lmdb);
+    }
+    return error;
+}
+
+static unsigned env_flags(const xkv_options *options) {
+    unsigned flags = MDB_NOSUBDIR | MDB_NOTLS;
+
+    if (options->read_only)
+        flags |= MDB_RDONLY;
+    if (options->durability == XKV_DURABILITY_NONE)
+        flags |= MDB_NOSYNC;
+    if (options->durability == XKV_DURABILITY_RELAXED)
+        flags |= MDB_NOMETASYNC;
+    return flags;
+}
+
+static size_t first_map_size(const xkv_options *options, const xkv__file *file) {
+    struct stat status;
+    size_t size = options->initial_map_size ? (size_t)options->initial_map_size : map_size_usual;
+
+    if (size < map_size_min)
+        size = map_size_min;
+    if (xkv__sys.fstat(file->fd, &status) == 0) {
+        while (size < (size_t)status.st_size + (size_t)status.st_size / 4)
+            size *= 2;
+    }
+    return (size + 65535) / 65536 * 65536; /* whole pages, of whatever size */
+}
+
+/* Whether LMDB has opened the file that was examined. */
+static int check_identity(const struct lmdb *lmdb) {
+    struct stat status;
+    mdb_filehandle_t fd;
+
+    if (mdb_env_get_fd(lmdb->env, &fd) == MDB_SUCCESS && fstat(fd, &status) == 0 &&
+        status.st_dev == lmdb->file->device && status.st_ino == lmdb->file->inode)
+        return XKV_OK;
+    return xkv__fail(XKV_E_DISK_STORE_OPEN, "\"%s\" was replaced while it was being opened",
+                     lmdb->file->path);
+}
+
+static int open_env(struct lmdb *lmdb, const xkv_options *options) {
+    int code = mdb_env_create(&lmdb->env);
+
+    if (code != MDB_SUCCESS)
+        return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
+    lmdb->map_size = first_map_size(options, lmdb->file);
+    code = mdb_env_set_mapsize(lmdb->env, lmdb->map_size);
+    if (code == MDB_SUCCESS)
+        code = mdb_env_set_maxdbs(lmdb->env, 4);
+    if (code == MDB_SUCCESS)
+        code = mdb_env_set_maxreaders(lmdb->env, READERS_MAX);
+    if (code == MDB_SUCCESS)
+        code = mdb_env_open(lmdb->env, lmdb->file->path, env_flags(options), 0600);
+    if (code == EACCES || code == EROFS)
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "\"%s\" or its lock file \"%s-lock\" cannot be opened: permission denied",
+                         lmdb->file->path, lmdb->file->path);
+    if (code != MDB_SUCCESS)
+        return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
+    mdb_reader_check(lmdb->env, NULL);
+    return check_identity(lmdb);
+}
+
+static int open_checked(struct lmdb *lmdb, const xkv_options *options) {
+    int error = lmdb->read_only ? XKV_OK : xkv__file_lock(lmdb->file, options);
+
+    if (error == XKV_OK)
+        error = xkv__file_check(lmdb->file, options);
+    if (error == XKV_OK)
+        error = open_env(lmdb, options);
+    return error == XKV_OK ? load(lmdb, options) : error;
+}
+
+int xkv__lmdb_open(const xkv_options *options, xkv__file *file, xkv__backend **backend) {
+    struct lmdb *lmdb = xkv__alloc(sizeof *lmdb);
+
+    if (!lmdb) {
+        xkv__file_close(file, true);
+        return XKV_E_STORE_FULL;
+    }
+    memset(lmdb, 0, sizeof *lmdb);
+    lmdb->base.ops = &lmdb_ops;
+    lmdb->file = file;
+    lmdb->read_only = options->read_only;
+    lmdb->syncs = !options->read_only && options->durability != XKV_DURABILITY_NONE;
+    lmdb->tracked = options->track_keys;
+    if (xkv__rwlock_init(&lmdb->map_lock) != XKV_OK ||
+        xkv__rwlock_init(&lmdb->index_lock) != XKV_OK ||
+        pthread_mutex_init(&lmdb->write_mutex, NULL) != 0) {
+        xkv__file_close(file, true);
+        xkv__free(lmdb);
+        return XKV_E_STORE_FULL;
+    }
+    int error = open_checked(lmdb, options);
+    if (error != XKV_OK) {
+        if (lmdb->env)
+            mdb_env_close(lmdb->env);
+        xkv__tree_release(&lmdb->index);
+        xkv__file_close(file, true);
+        xkv__free(lmdb);
+        return error;
+    }
+    *backend = &lmdb->base;
+    return XKV_OK;
+}

@@ -1,0 +1,245 @@
+/*
+ * engine.c - the meaning of every command, written once over the backend interface
+ */
+#include "internal.h"
+
+/* How one command works on a transaction that its caller begins and ends. The
+ * reply is empty. What fails returns an error; xkv__fail gives it words. */
+typedef int handler(xkv__txn *txn, const xkv_command *command, xkv_reply *reply);
+
+static int run_get(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    xkv_bytes value;
+    int error = txn->backend->ops->get(txn, command->key, &value);
+
+    return error == XKV_OK ? xkv__reply_bytes(reply, value) : error;
+}
+
+static int run_set(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    (void)reply;
+    return txn->backend->ops->put(txn, command->key, command->value);
+}
+
+/* Turns "not there" into the number 0, and success into 1. */
+static int as_boolean(int error, xkv_reply *reply) {
+    reply->number = error == XKV_OK;
+    return error == XKV_E_KEY_NOT_FOUND ? XKV_OK : error;
+}
+
+static int run_delete(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    return as_boolean(txn->backend->ops->del(txn, command->key), reply);
+}
+
+static int run_exists(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    return as_boolean(txn->backend->ops->get(txn, command->key, NULL), reply);
+}
+
+static int run_clear(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    (void)command, (void)reply;
+    return txn->backend->ops->clear(txn);
+}
+
+static int run_size(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    uint64_t count = 0;
+    int error = txn->backend->ops->count(txn, (xkv_bytes){NULL, 0}, &count);
+
+    (void)command;
+    reply->number = (int64_t)count;
+    return error;
+}
+
+static int run_list(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    const xkv__backend_ops *ops = txn->backend->ops;
+    int64_t limit = command->limit > 0 ? command->limit : INT64_MAX;
+    xkv_bytes key, value;
+    int error = ops->seek(txn, command->prefix, &key, &value);
+
+    while (error == XKV_OK && reply->number < limit && xkv__has_prefix(key, command->prefix)) {
+        error = xkv__reply_entry(reply, key, value);
+        reply->number++;
+        if (error == XKV_OK && reply->number < limit)
+            error = ops->next(txn, &key, &value);
+    }
+    return error == XKV_E_KEY_NOT_FOUND ? XKV_OK : error;
+}
+
+static int run_random_key(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    const xkv__backend_ops *ops = txn->backend->ops;
+    uint64_t count = 0;
+    xkv_bytes key;
+    int error = ops->count(txn, command->prefix, &count);
+
+    if (error == XKV_OK && count > 0) {
+        error = ops->select(txn, command->prefix, xkv__random_below(count), &key);
+        if (error == XKV_OK)
+            error = xkv__reply_bytes(reply, key);
+        if (error == XKV_E_KEY_NOT_FOUND) /* the count said that it is there */
+            error = XKV_E_DISK_STORE_CORRUPT;
+    }
+    reply->number = (int64_t)count;
+    return error;
+}
+
+static int run_rebuild_key_list(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    (void)command, (void)reply;
+    return txn->backend->ops->rebuild(txn);
+}
+
+/* -- The table --------------------------------------------------------------- */
+
+static const xkv_op_info table[XKV_OP_END] = {
+#define X(op, name, access, arguments, fields, limit, reply)                                       \
+    [XKV_OP_##op] = {name,  XKV_ACCESS_##access, XKV_ARG_##arguments, XKV_ARG_##fields,            \
+                     limit, XKV_REPLY_##reply},
+    XKV_COMMAND_MAP(X)
+#undef X
+};
+
+static handler *const handlers[XKV_OP_END] = {
+    [XKV_OP_GET] = run_get,
+    [XKV_OP_SET] = run_set,
+    [XKV_OP_DELETE] = run_delete,
+    [XKV_OP_EXISTS] = run_exists,
+    [XKV_OP_CLEAR] = run_clear,
+    [XKV_OP_SIZE] = run_size,
+    [XKV_OP_LIST] = run_list,
+    [XKV_OP_RANDOM_KEY] = run_random_key,
+    [XKV_OP_REBUILD_KEY_LIST] = run_rebuild_key_list,
+};
+
+const xkv_op_info *xkv_op_describe(int op) {
+    return op >= 0 && op < XKV_OP_END ? &table[op] : NULL;
+}
+
+const char *xkv_argument_name(unsigned argument) {
+    switch (argument) {
+    case XKV_ARG_KEY:
+        return "key";
+    case XKV_ARG_VALUE:
+        return "value";
+    case XKV_ARG_PREFIX:
+        return "prefix";
+    case XKV_ARG_LIMIT:
+        return "limit";
+    default:
+        return NULL;
+    }
+}
+
+/* -- Checking ---------------------------------------------------------------- */
+
+static int check_key(const xkv_op_info *info, xkv_bytes key, xkv_reply *reply) {
+    char quoted[XKV__QUOTE_SIZE];
+
+    if (key.len == 0)
+        return xkv__reply_fail(reply, XKV_E_INVALID_OPTIONS,
+                               "%s: key must not be empty; give a string of 1 to %u bytes",
+                               info->name, XKV_KEY_MAX);
+    if (key.len > XKV_KEY_MAX)
+        return xkv__reply_fail(reply, XKV_E_INVALID_OPTIONS,
+                               "%s: key %s is %zu bytes long; at most %u are allowed", info->name,
+                               xkv__quote(key, quoted), key.len, XKV_KEY_MAX);
+    if (!xkv__is_utf8(key))
+        return xkv__reply_fail(reply, XKV_E_INVALID_OPTIONS, "%s: key %s is not valid UTF-8",
+                               info->name, xkv__quote(key, quoted));
+    return XKV_OK;
+}
+
+static int check_value(const xkv_options *options, const xkv_op_info *info,
+                       const xkv_command *command, xkv_reply *reply) {
+    char quoted[XKV__QUOTE_SIZE];
+
+    if (command->value.len > XKV_VALUE_MAX)
+        return xkv__reply_fail(reply, XKV_E_SERIALIZER,
+                               "%s: the value for key %s is %zu bytes long; at most %u are "
+                               "allowed",
+                               info->name, xkv__quote(command->key, quoted), command->value.len,
+                               XKV_VALUE_MAX);
+    if (options->serialization != XKV_BINARY && !xkv__is_utf8(command->value))
+        return xkv__reply_fail(reply, XKV_E_SERIALIZER,
+                               "%s: the value for key %s is not valid UTF-8; use serialization "
+                               "\"binary\" for bytes",
+                               info->name, xkv__quote(command->key, quoted));
+    return XKV_OK;
+}
+
+int xkv__check(const xkv_options *options, const xkv_command *command, xkv_reply *reply) {
+    const xkv_op_info *info = xkv_op_describe(command->op);
+    int error = XKV_OK;
+
+    if (!info)
+        return xkv__reply_fail(reply, XKV_E_INVALID_OPTIONS, "there is no command number %d",
+                               command->op);
+    if (info->access == XKV_ACCESS_WRITE && options->read_only)
+        return xkv__reply_fail(reply, XKV_E_STORE_READ_ONLY,
+                               "%s: the store was opened with disk.readOnly", info->name);
+    if (info->arguments & XKV_ARG_KEY)
+        error = check_key(info, command->key, reply);
+    if (error == XKV_OK && (info->arguments & XKV_ARG_VALUE))
+        error = check_value(options, info, command, reply);
+    if (error == XKV_OK && info->limit_max > 0 && command->limit > info->limit_max)
+        error = xkv__reply_fail(reply, XKV_E_INVALID_OPTIONS,
+                                "%s: limit is %lld; at most %lld are allowed (0 or less: all)",
+                                info->name, (long long)command->limit, (long long)info->limit_max);
+    return error;
+}
+
+/* -- Running ----------------------------------------------------------------- */
+
+/* A list that asks for no more than this is done before a snapshot pays. */
+enum { SHORT_LIST = 256 };
+
+static xkv__mode mode_of(const xkv_command *command) {
+    if (table[command->op].access != XKV_ACCESS_READ)
+        return XKV__WRITE;
+    bool is_long =
+        command->op == XKV_OP_LIST && (command->limit <= 0 || command->limit > SHORT_LIST);
+    return is_long ? XKV__SNAPSHOT : XKV__READ;
+}
+
+int xkv__run_failed(int code, const xkv_command *command, xkv_reply *reply) {
+    const char *name = table[command->op].name;
+    char quoted[XKV__QUOTE_SIZE];
+
+    if (code == XKV_E_KEY_NOT_FOUND)
+        return xkv__reply_fail(reply, code, "%s: key %s does not exist", name,
+                               xkv__quote(command->key, quoted));
+    return xkv__reply_fail(reply, code, "%s: %s", name, xkv__reason(code));
+}
+
+int xkv__run_in(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    int error = handlers[command->op](txn, command, reply);
+
+    if (error == XKV__RETRY)
+        xkv_reply_clear(reply);
+    else if (error != XKV_OK)
+        xkv__run_failed(error, command, reply);
+    return error;
+}
+
+static int run_once(xkv__backend *backend, const xkv_command *command, xkv_reply *reply) {
+    xkv__txn *txn;
+    int error = backend->ops->begin(backend, mode_of(command), &txn);
+
+    if (error == XKV_OK) {
+        error = xkv__run_in(txn, command, reply);
+        if (error != XKV_OK) {
+            backend->ops->abort(txn);
+            return error;
+        }
+        error = backend->ops->commit(txn);
+    }
+    if (error == XKV__RETRY)
+        xkv_reply_clear(reply);
+    else if (error != XKV_OK)
+        xkv__run_failed(error, command, reply);
+    return error;
+}
+
+int xkv__run(xkv__backend *backend, const xkv_command *command, xkv_reply *reply) {
+    int error;
+
+    do
+        error = run_once(backend, command, reply);
+    while (error == XKV__RETRY);
+    return error;
+}

@@ -1,0 +1,363 @@
+/* file.c - see file.h */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* -- Paths ------------------------------------------------------------------- */
+
+/* The words for an errno; strerror is not safe in threads, strerror_r comes in
+ * two kinds. */
+static const char *system_error(int number) {
+    switch (number) {
+    case EACCES:
+    case EPERM:
+        return "permission denied";
+    case ENOENT:
+        return "no such file or directory";
+    case ENOTDIR:
+        return "a part of the path is not a directory";
+    case EISDIR:
+        return "it is a directory";
+    case ELOOP:
+        return "it is a symbolic link, and those are not followed";
+    case EROFS:
+        return "the file system is read-only";
+    case ENOSPC:
+        return "no space left on the disk";
+    case EDQUOT:
+        return "the disk quota is used up";
+    case ENAMETOOLONG:
+        return "the name is too long";
+    case EMFILE:
+    case ENFILE:
+        return "too many open files";
+    case EIO:
+        return "an input/output error";
+    default:
+        return "a system error";
+    }
+}
+
+static bool means_full(int number) {
+    return number == ENOSPC || number == EDQUOT || number == ENOMEM;
+}
+
+static int fail_system(int code, const char *what, const char *path, int number) {
+    return xkv__fail(means_full(number) ? XKV_E_STORE_FULL : code, "%s \"%s\": %s (errno %d)", what,
+                     path, system_error(number), number);
+}
+
+/* An absolute copy of path, as text: the file need not exist yet. */
+static char *absolute_path(const char *path) {
+    char directory[4096];
+    size_t size;
+
+    if (path[0] == '/')
+        return xkv__strdup(path);
+    if (!getcwd(directory, sizeof directory))
+        return NULL;
+    while (path[0] == '.' && path[1] == '/')
+        path += 2;
+    size = strlen(directory) + strlen(path) + 2;
+    char *absolute = xkv__alloc(size);
+    if (absolute)
+        snprintf(absolute, size, "%s/%s", directory, path);
+    return absolute;
+}
+
+/* Creates the directories above the last component. */
+static int make_parents(char *path) {
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int failed = xkv__sys.mkdir(path, 0755) != 0 ? errno : 0;
+        if (failed && failed != EEXIST) {
+            struct stat status; /* such as a read-only file system above an existing one */
+            if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+                failed = 0;
+        }
+        int error = failed && failed != EEXIST
+                        ? fail_system(XKV_E_DISK_PATH, "cannot create the directory", path, failed)
+                        : XKV_OK;
+        *slash = '/';
+        if (error != XKV_OK)
+            return error;
+    }
+    return XKV_OK;
+}
+
+/* After a power cut, a new file is only there if its directory was synced. */
+static int sync_directory(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *directory = xkv__strdup(path);
+
+    if (!directory)
+        return XKV_E_STORE_FULL;
+    directory[slash == path ? 1 : slash - path] = '\0';
+    int fd = xkv__sys.open(directory, O_RDONLY | O_CLOEXEC, 0);
+    int failed = fd < 0 || xkv__sys.fsync(fd) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    xkv__free(directory);
+    if (failed && failed != EINVAL) /* EINVAL: a file system that needs none */
+        return fail_system(XKV_E_DISK_PATH, "cannot sync the directory of", path, failed);
+    return XKV_OK;
+}
+
+/* -- Opening ----------------------------------------------------------------- */
+
+static int fail_open(const char *path, bool read_only, int number) {
+    if (number == ENOENT && read_only)
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "there is no store at \"%s\", and disk.readOnly does not create one",
+                         path);
+    bool bad_path = number == ELOOP || number == EISDIR || number == ENOTDIR || number == ENOENT ||
+                    number == ENAMETOOLONG || number == ENXIO;
+    return fail_system(bad_path ? XKV_E_DISK_PATH : XKV_E_DISK_STORE_OPEN, "cannot open", path,
+                       number);
+}
+
+/* Opens an existing file or creates it. O_NONBLOCK: a FIFO must not hang us. */
+static int open_or_create(xkv__file *file, bool read_only) {
+    int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (read_only ? O_RDONLY : O_RDWR);
+
+    file->fd = xkv__sys.open(file->path, flags, 0);
+    if (file->fd >= 0 || errno != ENOENT || read_only)
+        return file->fd >= 0 ? XKV_OK : fail_open(file->path, read_only, errno);
+    int error = make_parents(file->path);
+    if (error != XKV_OK)
+        return error;
+    file->fd = xkv__sys.open(file->path, flags | O_CREAT | O_EXCL, 0600);
+    if (file->fd < 0 && errno == EEXIST) /* somebody else was quicker */
+        file->fd = xkv__sys.open(file->path, flags, 0);
+    else if (file->fd >= 0)
+        file->created = true;
+    if (file->fd < 0)
+        return fail_system(XKV_E_DISK_PATH, "cannot create", file->path, errno);
+    return file->created ? sync_directory(file->path) : XKV_OK;
+}
+
+static int check_kind(xkv__file *file) {
+    struct stat status;
+
+    if (xkv__sys.fstat(file->fd, &status) != 0)
+        return fail_system(XKV_E_DISK_STORE_OPEN, "cannot examine", file->path, errno);
+    if (!S_ISREG(status.st_mode))
+        return xkv__fail(XKV_E_DISK_PATH, "\"%s\" is %s; give the path of a file", file->path,
+                         S_ISDIR(status.st_mode) ? "a directory" : "not a regular file");
+    file->device = status.st_dev;
+    file->inode = status.st_ino;
+    return XKV_OK;
+}
+
+/* LMDB opens its lock file by name and follows links. */
+static int check_lock_file(const xkv__file *file) {
+    size_t size = strlen(file->path) + sizeof "-lock";
+    char *name = xkv__alloc(size);
+    struct stat status;
+
+    if (!name)
+        return XKV_E_STORE_FULL;
+    snprintf(name, size, "%s-lock", file->path);
+    bool bad = lstat(name, &status) == 0 && !S_ISREG(status.st_mode);
+    int error =
+        bad ? xkv__fail(XKV_E_DISK_PATH, "\"%s\" is not a regular file; remove it", name) : XKV_OK;
+    xkv__free(name);
+    return error;
+}
+
+int xkv__file_open(const xkv_options *options, xkv__file **out) {
+    const char *path = options->path ? options->path : "./.k6.kv";
+    xkv__file *file = xkv__alloc(sizeof *file);
+
+    if (!file)
+        return XKV_E_STORE_FULL;
+    *file = (xkv__file){.fd = -1, .path = absolute_path(path)};
+    size_t len = file->path ? strlen(file->path) : 0;
+    int error = file->path ? XKV_OK : XKV_E_STORE_FULL;
+    if (error == XKV_OK && file->path[len - 1] == '/')
+        error = xkv__fail(XKV_E_DISK_PATH, "\"%s\" names a directory; give the path of a file",
+                          file->path);
+    if (error == XKV_OK)
+        error = open_or_create(file, options->read_only);
+    if (error == XKV_OK)
+        error = check_kind(file);
+    if (error == XKV_OK)
+        error = check_lock_file(file);
+    if (error != XKV_OK) {
+        xkv__file_close(file, true);
+        return error;
+    }
+    *out = file;
+    return XKV_OK;
+}
+
+void xkv__file_close(xkv__file *file, bool undo) {
+    if (!file)
+        return;
+    if (undo && file->created)
+        unlink(file->path);
+    if (file->fd >= 0)
+        close(file->fd);
+    xkv__free(file->path);
+    xkv__free(file);
+}
+
+/* -- Locking ----------------------------------------------------------------- */
+
+/*
+ * flock keeps the second writer out: it belongs to the open file, so nothing
+ * else that this process does with the path gives it up. It does not tell who
+ * holds it, so the holder also takes a record lock, far behind the data, which
+ * F_GETLK reports with the process id. That one is a label only: it is lost if
+ * the process closes the file by another descriptor, and then the id is not
+ * known.
+ */
+static struct flock label(short type) {
+    struct flock lock;
+
+    memset(&lock, 0, sizeof lock);
+    lock.l_type = type;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = (off_t)1 << 60;
+    lock.l_len = 1;
+    return lock;
+}
+
+static int fail_locked(const xkv__file *file, int64_t waited_ms) {
+    struct flock holder = label(F_WRLCK);
+    const char *advice = "end it, wait longer with disk.timeout, or open with disk.readOnly";
+
+    if (fcntl(file->fd, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK && holder.l_pid > 0)
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "\"%s\" is open for writing in process %ld (waited %lld ms); %s",
+                         file->path, (long)holder.l_pid, (long long)waited_ms, advice);
+    return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                     "\"%s\" is open for writing in another process (waited %lld ms); %s",
+                     file->path, (long long)waited_ms, advice);
+}
+
+int xkv__file_lock(xkv__file *file, const xkv_options *options) {
+    uint64_t start = xkv__sys.now_ms();
+    struct timespec pause = {0, 10000000};
+
+    while (flock(file->fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return fail_system(XKV_E_DISK_STORE_OPEN, "cannot lock", file->path, errno);
+        if ((int64_t)(xkv__sys.now_ms() - start) >= options->timeout_ms)
+            return fail_locked(file, options->timeout_ms);
+        nanosleep(&pause, NULL);
+    }
+    struct flock mine = label(F_WRLCK);
+    (void)fcntl(file->fd, F_SETLK, &mine);
+    return XKV_OK;
+}
+
+/* -- Examining --------------------------------------------------------------- */
+
+/* An LMDB file starts with two meta pages. These are the fields we look at, at
+ * their places on a 64-bit machine (LMDB 0.9, data version 1). */
+enum {
+    META_SIZE = 152,
+    META_MAGIC_AT = 16,
+    META_VERSION_AT = 20,
+    META_PAGE_SIZE_AT = 40,
+    META_LAST_PAGE_AT = 136,
+    META_TXN_AT = 144
+};
+
+static const uint32_t lmdb_magic = 0xBEEFC0DE, bolt_magic = 0xED0CDAED;
+
+static uint32_t read_u32(const unsigned char *at) {
+    uint32_t number;
+    memcpy(&number, at, sizeof number);
+    return number;
+}
+
+static uint64_t read_u64(const unsigned char *at) {
+    uint64_t number;
+    memcpy(&number, at, sizeof number);
+    return number;
+}
+
+static int fail_corrupt(const xkv__file *file, const char *what) {
+    return xkv__fail(XKV_E_DISK_STORE_CORRUPT,
+                     "\"%s\" is damaged: %s; restore it from a backup or remove it", file->path,
+                     what);
+}
+
+static int read_at(xkv__file *file, void *out, size_t size, uint64_t at, bool *whole) {
+    int64_t got = xkv__sys.pread(file->fd, out, size, (int64_t)at);
+
+    if (got < 0)
+        return fail_system(XKV_E_DISK_STORE_OPEN, "cannot read", file->path, errno);
+    *whole = got == (int64_t)size;
+    return XKV_OK;
+}
+
+static int check_first_page(xkv__file *file, const unsigned char *meta, bool whole) {
+    uint32_t magic = whole ? read_u32(meta + META_MAGIC_AT) : 0;
+
+    if (magic == bolt_magic)
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "\"%s\" is a BoltDB file, which another extension wrote; give another "
+                         "path, or export it there and import it here",
+                         file->path);
+    if (magic != lmdb_magic)
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "\"%s\" is not a store of this extension; it was left as it is, give "
+                         "another path",
+                         file->path);
+    if (read_u32(meta + META_VERSION_AT) != 1)
+        return xkv__fail(XKV_E_DISK_STORE_OPEN, "\"%s\" has LMDB data version %u; only 1 is known",
+                         file->path, read_u32(meta + META_VERSION_AT));
+    uint32_t page = read_u32(meta + META_PAGE_SIZE_AT);
+    if (page < 512 || page > 65536 || (page & (page - 1)) != 0)
+        return fail_corrupt(file, "its page size is not one that exists");
+    return XKV_OK;
+}
+
+/* Whether the file holds all pages that the newer meta page speaks of. */
+static int check_size(xkv__file *file, const unsigned char *first) {
+    unsigned char second[META_SIZE];
+    uint64_t page = read_u32(first + META_PAGE_SIZE_AT);
+    struct stat status;
+    bool whole = false;
+    int error = read_at(file, second, sizeof second, page, &whole);
+
+    if (error != XKV_OK)
+        return error;
+    if (!whole || read_u32(second + META_MAGIC_AT) != lmdb_magic)
+        return fail_corrupt(file, "its second page is missing");
+    bool newer = read_u64(second + META_TXN_AT) > read_u64(first + META_TXN_AT);
+    uint64_t last = read_u64((newer ? second : first) + META_LAST_PAGE_AT);
+    if (xkv__sys.fstat(file->fd, &status) != 0)
+        return fail_system(XKV_E_DISK_STORE_OPEN, "cannot examine", file->path, errno);
+    if (last > (uint64_t)INT64_MAX / page || (uint64_t)status.st_size / page < last + 1)
+        return fail_corrupt(file, "it was cut short");
+    return XKV_OK;
+}
+
+int xkv__file_check(xkv__file *file, const xkv_options *options) {
+    unsigned char meta[META_SIZE];
+    struct stat status;
+    bool whole = false;
+
+    if (xkv__sys.fstat(file->fd, &status) != 0)
+        return fail_system(XKV_E_DISK_STORE_OPEN, "cannot examine", file->path, errno);
+    if (status.st_size == 0 && !options->read_only)
+        return XKV_OK;
+    if (status.st_size == 0)
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "\"%s\" is empty; open it for writing once to make it a store",
+                         file->path);
+    int error = read_at(file, meta, sizeof meta, 0, &whole);
+    if (error == XKV_OK)
+        error = check_first_page(file, meta, whole);
+    return error == XKV_OK ? check_size(file, meta) : error;
+}

@@ -1,0 +1,41 @@
+/*
+ * file.h - opening the file of a disk store with care
+ *
+ * LMDB trusts its file: it follows links, notices neither a second opening in
+ * the same process nor a truncated file, and may then crash. So the file is
+ * opened and examined here first, and held open as long as the store is.
+ */
+#ifndef XKV_FILE_H
+#define XKV_FILE_H
+
+#include "internal.h"
+
+#include <sys/types.h>
+
+typedef struct xkv__file {
+    int fd;
+    dev_t device;
+    ino_t inode;
+    char *path; /* absolute */
+    bool created;
+} xkv__file;
+
+/*
+ * Opens the file at options->path, creating it and its parents unless
+ * read_only. XKV_OK and *file, to be closed; else xkv__reason tells.
+ */
+int xkv__file_open(const xkv_options *options, xkv__file **file);
+
+/* Takes the lock that only one writing process holds, waiting as long as
+ * options->timeout_ms for it. */
+int xkv__file_lock(xkv__file *file, const xkv_options *options);
+
+/* Refuses what is not an LMDB file, or a damaged one. An empty file is fine,
+ * unless read_only. */
+int xkv__file_check(xkv__file *file, const xkv_options *options);
+
+/* Closes the file and gives up the lock; with undo, removes what
+ * xkv__file_open created. NULL is allowed. */
+void xkv__file_close(xkv__file *file, bool undo);
+
+#endif

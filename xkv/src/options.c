@@ -1,0 +1,371 @@
+/*
+ * options.c - the options of a store: one table of name, type and range
+ *
+ * Everything that is done to options (defaults, setting by name, checking,
+ * comparing, copying) walks the table, so a new option is a new row.
+ */
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum kind { BOOLEAN, INTEGER, DURATION, SIZE, CHOICE, TEXT };
+
+struct row {
+    const char *name;
+    enum kind kind;
+    size_t offset;              /* of the field in xkv_options */
+    int64_t standard;           /* the default, of all kinds but TEXT */
+    int64_t min, max;           /* INTEGER, DURATION, SIZE */
+    const char *const *choices; /* CHOICE: the names of 0, 1, …; TEXT: what is allowed */
+    const char *standard_text;
+    int error;     /* the code of a bad value */
+    bool identity; /* tells stores apart, rather than describing them */
+};
+
+static const char *const backends[] = {"disk", "memory", NULL};
+static const char *const serializations[] = {"json", "string", "binary", NULL};
+static const char *const durabilities[] = {"full", "relaxed", "none", NULL};
+static const char *const freelists[] = {"", "array", "map", "hashmap", NULL};
+
+#define FIELD(field) .offset = offsetof(xkv_options, field)
+#define BAD          .error = XKV_E_INVALID_OPTIONS
+#define DAY_MS       (24 * 60 * 60 * 1000)
+
+static const struct row rows[] = {
+    {"backend", CHOICE, FIELD(backend), .choices = backends, .error = XKV_E_INVALID_BACKEND},
+    {"name", TEXT, FIELD(name), .standard_text = "default", BAD, .identity = true},
+    {"path", TEXT, FIELD(path), .standard_text = "./.k6.kv", BAD, .identity = true},
+    {"serialization", CHOICE, FIELD(serialization), .choices = serializations,
+     .error = XKV_E_INVALID_SERIALIZATION},
+    {"trackKeys", BOOLEAN, FIELD(track_keys), BAD},
+    {"memory.shardCount", INTEGER, FIELD(shard_count), .max = XKV_SHARDS_MAX, BAD},
+    {"disk.timeout", DURATION, FIELD(timeout_ms), .standard = 1000, .max = DAY_MS, BAD},
+    {"disk.durability", CHOICE, FIELD(durability), .choices = durabilities, BAD},
+    {"disk.noSync", BOOLEAN, FIELD(no_sync), BAD},
+    {"disk.readOnly", BOOLEAN, FIELD(read_only), BAD},
+    {"disk.initialMmapSize", SIZE, FIELD(initial_map_size), .max = (int64_t)1 << 44, BAD},
+    {"disk.noGrowSync", BOOLEAN, FIELD(no_grow_sync), BAD},
+    {"disk.noFreelistSync", BOOLEAN, FIELD(no_freelist_sync), BAD},
+    {"disk.preLoadFreelist", BOOLEAN, FIELD(pre_load_freelist), BAD},
+    {"disk.freelistType", TEXT, FIELD(freelist_type), .choices = freelists, .standard_text = "",
+     BAD},
+    {"disk.mlock", BOOLEAN, FIELD(mlock), BAD},
+    {"metrics.operations", BOOLEAN, FIELD(metrics_operations), BAD},
+};
+
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+/* -- Fields ------------------------------------------------------------------ */
+
+static int64_t field_number(const struct row *row, const xkv_options *options) {
+    const char *field = (const char *)options + row->offset;
+
+    if (row->kind == BOOLEAN)
+        return *(const bool *)(const void *)field;
+    if (row->kind == CHOICE)
+        return *(const int *)(const void *)field;
+    return *(const int64_t *)(const void *)field;
+}
+
+static void set_number(const struct row *row, xkv_options *options, int64_t number) {
+    char *field = (char *)options + row->offset;
+
+    if (row->kind == BOOLEAN)
+        *(bool *)(void *)field = number != 0;
+    else if (row->kind == CHOICE)
+        *(int *)(void *)field = (int)number;
+    else
+        *(int64_t *)(void *)field = number;
+}
+
+static const char **text_field(const struct row *row, xkv_options *options) {
+    return (const char **)(void *)((char *)options + row->offset);
+}
+
+static const char *field_text(const struct row *row, const xkv_options *options) {
+    const char *text = *(const char *const *)(const void *)((const char *)options + row->offset);
+    return text ? text : row->standard_text;
+}
+
+void xkv_options_init(xkv_options *options) {
+    memset(options, 0, sizeof *options);
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].kind == TEXT)
+            *text_field(&rows[i], options) = rows[i].standard_text;
+        else
+            set_number(&rows[i], options, rows[i].standard);
+    }
+}
+
+const char *xkv_option_name(size_t i) {
+    return i < ROWS ? rows[i].name : NULL;
+}
+
+/* -- Messages ---------------------------------------------------------------- */
+
+/* What a row allows, as the end of "… must be". */
+static void describe_row(const struct row *row, char *out, size_t size) {
+    long long min = row->min, max = row->max;
+    int at = 0;
+
+    switch (row->kind) {
+    case BOOLEAN:
+        snprintf(out, size, "true or false");
+        break;
+    case INTEGER:
+        snprintf(out, size, "an integer from %lld to %lld", min, max);
+        break;
+    case DURATION:
+        snprintf(out, size,
+                 "a number of milliseconds from %lld to %lld, or text such as \"500ms\", \"1s\" "
+                 "or \"2m\"",
+                 min, max);
+        break;
+    case SIZE:
+        snprintf(out, size, "a number of bytes from %lld to %lld, or text such as \"64MiB\"", min,
+                 max);
+        break;
+    case CHOICE:
+    case TEXT:
+        if (!row->choices)
+            snprintf(out, size, "text that is not empty");
+        for (size_t i = 0; row->choices && row->choices[i]; i++)
+            at += snprintf(out + at, size - (size_t)at, "%s\"%s\"",
+                           i == 0                ? ""
+                           : row->choices[i + 1] ? ", "
+                                                 : " or ",
+                           row->choices[i]);
+        break;
+    }
+}
+
+static int refuse(const struct row *row, const char *got, char *message, size_t size) {
+    char allowed[256];
+
+    describe_row(row, allowed, sizeof allowed);
+    return xkv__explain(message, size, row->error, "%s must be %s; it is %s", row->name, allowed,
+                        got);
+}
+
+static void scalar_text(const xkv_scalar *value, char *out, size_t size) {
+    char quoted[XKV__QUOTE_SIZE];
+
+    switch (value->type) {
+    case XKV_TYPE_BOOL:
+        snprintf(out, size, "%s", value->boolean ? "true" : "false");
+        break;
+    case XKV_TYPE_NUMBER:
+        snprintf(out, size, "%.17g", value->number);
+        break;
+    case XKV_TYPE_TEXT:
+        snprintf(out, size, "%s", xkv__quote(xkv_text(value->text), quoted));
+        break;
+    case XKV_TYPE_OTHER:
+        snprintf(out, size, "%s", value->text);
+        break;
+    }
+}
+
+/* -- Setting ----------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    double factor;
+    enum kind kind;
+} units[] = {
+    {"ms", 1, DURATION},
+    {"s", 1000, DURATION},
+    {"m", 60e3, DURATION},
+    {"h", 3600e3, DURATION},
+    {"B", 1, SIZE},
+    {"KB", 1e3, SIZE},
+    {"MB", 1e6, SIZE},
+    {"GB", 1e9, SIZE},
+    {"KiB", 1024, SIZE},
+    {"MiB", 1048576, SIZE},
+    {"GiB", 1073741824, SIZE},
+    {"TiB", 1099511627776.0, SIZE},
+};
+
+/* Reads "1.5s" or "64MiB": digits, perhaps a fraction, then a unit. */
+static bool parse_quantity(const char *text, enum kind kind, double *out) {
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9' || text[1] == 'x' || text[1] == 'X')
+        return false;
+    double number = strtod(text, &end);
+    while (*end == ' ')
+        end++;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (units[i].kind == kind && strcmp(units[i].name, end) == 0) {
+            *out = number * units[i].factor;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int choice_of(const struct row *row, const char *text) {
+    for (int i = 0; row->choices[i]; i++) {
+        if (strcmp(row->choices[i], text) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static bool text_allowed(const struct row *row, const char *text) {
+    return row->choices ? choice_of(row, text) >= 0 : text[strspn(text, " \t\r\n")] != '\0';
+}
+
+/* Puts a scalar into its field if it is of the row's type and range. */
+static bool accept(const struct row *row, xkv_options *options, const xkv_scalar *value) {
+    double number = value->number;
+    bool is_text = value->type == XKV_TYPE_TEXT, is_number = value->type == XKV_TYPE_NUMBER;
+    int choice;
+
+    switch (row->kind) {
+    case BOOLEAN:
+        if (value->type == XKV_TYPE_BOOL)
+            set_number(row, options, value->boolean);
+        return value->type == XKV_TYPE_BOOL;
+    case CHOICE:
+        choice = is_text ? choice_of(row, value->text) : -1;
+        if (choice >= 0)
+            set_number(row, options, choice);
+        return choice >= 0;
+    case TEXT:
+        if (!is_text || !text_allowed(row, value->text))
+            return false;
+        *text_field(row, options) = value->text;
+        return true;
+    case DURATION:
+    case SIZE:
+        if (is_text)
+            is_number = parse_quantity(value->text, row->kind, &number);
+        /* fall through */
+    case INTEGER:
+        if (!is_number || !(number >= (double)row->min && number <= (double)row->max) ||
+            (double)(int64_t)number != number)
+            return false;
+        set_number(row, options, (int64_t)number);
+        return true;
+    }
+    return false;
+}
+
+static int unknown_option(const char *name, char *message, size_t size) {
+    const char *names[ROWS];
+
+    for (size_t i = 0; i < ROWS; i++)
+        names[i] = rows[i].name;
+    const char *nearest = xkv_nearest(name, names, ROWS);
+    char quoted[XKV__QUOTE_SIZE];
+    xkv__quote(xkv_text(name), quoted);
+    if (nearest)
+        return xkv__explain(message, size, XKV_E_INVALID_OPTIONS,
+                            "there is no option %s; did you mean \"%s\"?", quoted, nearest);
+    return xkv__explain(message, size, XKV_E_INVALID_OPTIONS, "there is no option %s", quoted);
+}
+
+int xkv_options_set(xkv_options *options, const char *name, const xkv_scalar *value, char *message,
+                    size_t size) {
+    char got[XKV__QUOTE_SIZE + 32];
+
+    for (size_t i = 0; i < ROWS; i++) {
+        if (strcmp(rows[i].name, name) != 0)
+            continue;
+        if (accept(&rows[i], options, value))
+            return XKV_OK;
+        scalar_text(value, got, sizeof got);
+        return refuse(&rows[i], got, message, size);
+    }
+    return unknown_option(name, message, size);
+}
+
+/* -- Checking, comparing, copying -------------------------------------------- */
+
+static bool in_range(const struct row *row, const xkv_options *options) {
+    int64_t number = row->kind == TEXT ? 0 : field_number(row, options);
+    int64_t choices = 0;
+
+    switch (row->kind) {
+    case BOOLEAN:
+        return true;
+    case TEXT:
+        return text_allowed(row, field_text(row, options));
+    case CHOICE:
+        while (row->choices[choices])
+            choices++;
+        return number >= 0 && number < choices;
+    default:
+        return number >= row->min && number <= row->max;
+    }
+}
+
+int xkv__options_check(const xkv_options *options, char *message, size_t size) {
+    char got[XKV__VALUE_TEXT];
+
+    for (size_t i = 0; i < ROWS; i++) {
+        if (in_range(&rows[i], options))
+            continue;
+        if (rows[i].kind == TEXT)
+            snprintf(got, sizeof got, "\"%.50s\"", field_text(&rows[i], options));
+        else
+            snprintf(got, sizeof got, "%lld", (long long)field_number(&rows[i], options));
+        return refuse(&rows[i], got, message, size);
+    }
+    return XKV_OK;
+}
+
+static void value_text(const struct row *row, const xkv_options *options,
+                       char out[XKV__VALUE_TEXT]) {
+    if (row->kind == TEXT)
+        snprintf(out, XKV__VALUE_TEXT, "\"%.50s\"", field_text(row, options));
+    else if (row->kind == CHOICE)
+        snprintf(out, XKV__VALUE_TEXT, "\"%s\"", row->choices[field_number(row, options)]);
+    else if (row->kind == BOOLEAN)
+        snprintf(out, XKV__VALUE_TEXT, "%s", field_number(row, options) ? "true" : "false");
+    else
+        snprintf(out, XKV__VALUE_TEXT, "%lld", (long long)field_number(row, options));
+}
+
+const char *xkv__options_difference(const xkv_options *one, const xkv_options *other,
+                                    char a[XKV__VALUE_TEXT], char b[XKV__VALUE_TEXT]) {
+    for (size_t i = 0; i < ROWS; i++) {
+        bool same = rows[i].kind == TEXT
+                        ? strcmp(field_text(&rows[i], one), field_text(&rows[i], other)) == 0
+                        : field_number(&rows[i], one) == field_number(&rows[i], other);
+        if (same || rows[i].identity)
+            continue;
+        value_text(&rows[i], one, a);
+        value_text(&rows[i], other, b);
+        return rows[i].name;
+    }
+    return NULL;
+}
+
+int xkv__options_copy(xkv_options *to, const xkv_options *from) {
+    int error = XKV_OK;
+
+    *to = *from;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].kind != TEXT)
+            continue;
+        *text_field(&rows[i], to) = xkv__strdup(field_text(&rows[i], from));
+        if (!*text_field(&rows[i], to))
+            error = XKV_E_STORE_FULL;
+    }
+    if (error != XKV_OK)
+        xkv__options_free(to);
+    return error;
+}
+
+void xkv__options_free(xkv_options *options) {
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].kind == TEXT) {
+            xkv__free((void *)(uintptr_t)*text_field(&rows[i], options));
+            *text_field(&rows[i], options) = NULL;
+        }
+    }
+}

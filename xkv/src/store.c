@@ -1,0 +1,603 @@
+/*
+ * store.c - handles, the registry of open stores, queues and group commit
+ *
+ * A core is an open store; handles refer to it. Commands of a store that need
+ * not wait for a disk run in the thread that brings them. The others go to the
+ * core's writer thread through one list, in the order in which they came. The
+ * writer takes the whole list each time, runs it in one transaction and
+ * commits once (group commit: Gray and Reuter, "Transaction processing", 1993,
+ * 9.4.7), so the cost of a sync is shared by all who waited for it.
+ *
+ * Program order: a handle counts its commands in the list. While there are
+ * any, everything else the handle brings goes to the list too.
+ */
+#include "internal.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "file.h"
+
+struct request;
+
+struct request_list {
+    struct request *first, **end;
+};
+
+struct core {
+    struct core *next;   /* in the registry */
+    unsigned handles;    /* under the registry's lock, as next */
+    xkv_options options; /* own copies of texts; the path is absolute */
+    xkv__file *file;     /* disk: owned by the backend */
+    xkv__backend *backend;
+    bool queues; /* there is a writer thread */
+    pthread_t writer;
+    pthread_mutex_t mutex;
+    pthread_cond_t arrived;
+    struct request_list waiting; /* under mutex, as closing */
+    bool closing;
+};
+
+struct xkv_store {
+    struct core *core;
+    _Atomic uint32_t refs;    /* the handle's user, and each request */
+    _Atomic uint32_t pending; /* requests that have not taken effect */
+};
+
+struct xkv_queue {
+    pthread_mutex_t mutex;
+    pthread_cond_t filled;
+    struct request_list finished;
+    unsigned wakes;
+};
+
+/* For a thread that waits for its one request. */
+struct waiter {
+    pthread_mutex_t mutex;
+    pthread_cond_t finished;
+    bool done;
+};
+
+struct request {
+    struct request *next;
+    xkv_store *store;
+    xkv_command command;
+    xkv_reply *reply;      /* own, or that of the thread that waits */
+    struct waiter *waiter; /* of the two, */
+    xkv_queue *queue;      /* one is set */
+    uint64_t tag;
+    xkv_reply own_reply;
+    unsigned char bytes[]; /* copies of the command's arguments */
+};
+
+/* -- Lists, conditions ------------------------------------------------------- */
+
+static void list_init(struct request_list *list) {
+    list->first = NULL;
+    list->end = &list->first;
+}
+
+static void list_append(struct request_list *list, struct request *request) {
+    request->next = NULL;
+    *list->end = request;
+    list->end = &request->next;
+}
+
+static struct request *list_take_first(struct request_list *list) {
+    struct request *first = list->first;
+
+    if (first) {
+        list->first = first->next;
+        if (!list->first)
+            list->end = &list->first;
+    }
+    return first;
+}
+
+/* A mutex and a condition whose timeouts the wall clock does not move. */
+static int monitor_init(pthread_mutex_t *mutex, pthread_cond_t *cond) {
+    pthread_condattr_t attributes;
+    int error = pthread_mutex_init(mutex, NULL);
+
+    if (error != 0)
+        return XKV_E_STORE_FULL;
+    pthread_condattr_init(&attributes);
+#ifndef __APPLE__
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+#endif
+    error = pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (error != 0)
+        pthread_mutex_destroy(mutex);
+    return error == 0 ? XKV_OK : XKV_E_STORE_FULL;
+}
+
+static void monitor_destroy(pthread_mutex_t *mutex, pthread_cond_t *cond) {
+    pthread_cond_destroy(cond);
+    pthread_mutex_destroy(mutex);
+}
+
+static struct timespec deadline_in(int timeout_ms) {
+    struct timespec at;
+#ifdef __APPLE__
+    clock_gettime(CLOCK_REALTIME, &at);
+#else
+    clock_gettime(CLOCK_MONOTONIC, &at);
+#endif
+    at.tv_sec += timeout_ms / 1000;
+    at.tv_nsec += timeout_ms % 1000 * 1000000L;
+    if (at.tv_nsec >= 1000000000L) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000L;
+    }
+    return at;
+}
+
+/* -- Requests ---------------------------------------------------------------- */
+
+static void store_release(xkv_store *store) {
+    if (atomic_fetch_sub_explicit(&store->refs, 1, memory_order_acq_rel) == 1)
+        xkv__free(store);
+}
+
+static xkv_bytes copy_bytes(xkv_bytes bytes, unsigned char **at) {
+    xkv_bytes copy = {*at, bytes.len};
+
+    if (bytes.len > 0)
+        memcpy(*at, bytes.data, bytes.len);
+    *at += bytes.len;
+    return copy;
+}
+
+/* A request with copies of the command's arguments; NULL when memory is short. */
+static struct request *request_new(const xkv_command *command) {
+    size_t size = command->key.len + command->value.len + command->prefix.len;
+    struct request *request = xkv__alloc(offsetof(struct request, bytes) + size);
+
+    if (!request)
+        return NULL;
+    unsigned char *at = request->bytes;
+    request->command = *command;
+    request->command.key = copy_bytes(command->key, &at);
+    request->command.value = copy_bytes(command->value, &at);
+    request->command.prefix = copy_bytes(command->prefix, &at);
+    xkv_reply_init(&request->own_reply, NULL, 0);
+    request->reply = &request->own_reply;
+    return request;
+}
+
+static void enqueue(xkv_store *store, struct request *request) {
+    struct core *core = store->core;
+
+    request->store = store;
+    atomic_fetch_add_explicit(&store->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->pending, 1, memory_order_relaxed);
+    pthread_mutex_lock(&core->mutex);
+    bool idle = !core->waiting.first;
+    list_append(&core->waiting, request);
+    pthread_mutex_unlock(&core->mutex);
+    if (idle)
+        pthread_cond_signal(&core->arrived);
+}
+
+/* Hands a finished request to the one who waits for it. */
+static void finish(struct request *request) {
+    xkv_store *store = request->store;
+    struct waiter *waiter = request->waiter;
+    xkv_queue *queue = request->queue;
+
+    /* First, so that who hears of the result is free to go on at once. */
+    atomic_fetch_sub_explicit(&store->pending, 1, memory_order_release);
+    store_release(store);
+    if (waiter) { /* the request lies on its stack */
+        pthread_mutex_lock(&waiter->mutex);
+        waiter->done = true;
+        pthread_cond_signal(&waiter->finished);
+        pthread_mutex_unlock(&waiter->mutex);
+        return;
+    }
+    pthread_mutex_lock(&queue->mutex);
+    bool idle = !queue->finished.first;
+    list_append(&queue->finished, request);
+    if (idle)
+        pthread_cond_signal(&queue->filled);
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+/* -- Group commit ------------------------------------------------------------ */
+
+static void fail_all(struct request *group, int error) {
+    char words[XKV_MESSAGE_SIZE];
+
+    snprintf(words, sizeof words, "%s", xkv__reason(error));
+    for (struct request *request = group; request; request = request->next) {
+        xkv_reply_clear(request->reply);
+        xkv__fail(error, "%s", words);
+        xkv__run_failed(error, &request->command, request->reply);
+    }
+}
+
+/* Runs a group in one transaction. XKV_OK: each has its own reply. XKV__RETRY:
+ * begin again. Else nothing was done, and the error is why. */
+static int run_together(xkv__backend *backend, struct request *group) {
+    xkv__txn *txn;
+    int error = backend->ops->begin(backend, XKV__BATCH, &txn);
+
+    if (error != XKV_OK)
+        return error;
+    for (struct request *request = group; request; request = request->next) {
+        xkv_reply_clear(request->reply);
+        error = xkv__run_in(txn, &request->command, request->reply);
+        if (error == XKV__RETRY || txn->broken) {
+            backend->ops->abort(txn);
+            return error;
+        }
+    }
+    return backend->ops->commit(txn);
+}
+
+static void run_group(xkv__backend *backend, struct request *group) {
+    int error;
+
+    do
+        error = run_together(backend, group);
+    while (error == XKV__RETRY);
+    if (error == XKV_OK)
+        return;
+    if (!group->next || error != XKV_E_STORE_FULL) {
+        fail_all(group, error);
+        return;
+    }
+    /* What is too much together may fit in part: a delete, a smaller value. */
+    while (group) {
+        struct request *next = group->next;
+        group->next = NULL;
+        run_group(backend, group);
+        group->next = next;
+        group = next;
+    }
+}
+
+static void *writer_main(void *argument) {
+    struct core *core = argument;
+
+    for (;;) {
+        pthread_mutex_lock(&core->mutex);
+        while (!core->waiting.first && !core->closing)
+            pthread_cond_wait(&core->arrived, &core->mutex);
+        struct request *group = core->waiting.first;
+        list_init(&core->waiting);
+        pthread_mutex_unlock(&core->mutex);
+        if (!group)
+            return NULL;
+        run_group(core->backend, group);
+        while (group) {
+            struct request *next = group->next;
+            finish(group);
+            group = next;
+        }
+    }
+}
+
+/* Signals are the business of the program's own threads. */
+static int start_writer(struct core *core) {
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&core->writer, NULL, writer_main, core);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error == 0 ? XKV_OK : xkv__fail(XKV_E_STORE_FULL, "a thread could not be started");
+}
+
+static void stop_writer(struct core *core) {
+    pthread_mutex_lock(&core->mutex);
+    core->closing = true;
+    pthread_cond_signal(&core->arrived);
+    pthread_mutex_unlock(&core->mutex);
+    pthread_join(core->writer, NULL);
+}
+
+/* -- The registry of open stores --------------------------------------------- */
+
+static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct core *registry;
+
+static struct core *find_memory(const char *name) {
+    struct core *core = registry;
+
+    while (core &&
+           (core->options.backend != XKV_BACKEND_MEMORY || strcmp(core->options.name, name) != 0))
+        core = core->next;
+    return core;
+}
+
+static struct core *find_file(const xkv__file *file) {
+    struct core *core = registry;
+
+    while (core &&
+           (!core->file || core->file->device != file->device || core->file->inode != file->inode))
+        core = core->next;
+    return core;
+}
+
+static void core_free(struct core *core) {
+    monitor_destroy(&core->mutex, &core->arrived);
+    xkv__options_free(&core->options);
+    xkv__free(core);
+}
+
+/* Opens the backend and, where it is needed, the writer. Takes over the file. */
+static int core_start(struct core *core, xkv__file *file) {
+    int error;
+
+    core->file = file;
+    if (file)
+        error = xkv__lmdb_open(&core->options, file, &core->backend);
+    else
+        error = xkv__mem_open(&core->backend);
+    if (error != XKV_OK)
+        return error;
+    core->queues = core->backend->ops->waits(core->backend);
+    if (core->queues)
+        error = start_writer(core);
+    if (error != XKV_OK)
+        core->backend->ops->close(core->backend);
+    return error;
+}
+
+/* A new core in the registry. Takes over the file. */
+static int core_open(const xkv_options *options, xkv__file *file, struct core **out) {
+    struct core *core = xkv__alloc(sizeof *core);
+    xkv_options absolute = *options;
+    int error = XKV_E_STORE_FULL;
+
+    if (core)
+        memset(core, 0, sizeof *core);
+    if (!core || monitor_init(&core->mutex, &core->arrived) != XKV_OK) {
+        xkv__free(core);
+        xkv__file_close(file, true);
+        return error;
+    }
+    list_init(&core->waiting);
+    if (file)
+        absolute.path = file->path;
+    error = xkv__options_copy(&core->options, &absolute);
+    if (error != XKV_OK)
+        xkv__file_close(file, true);
+    else
+        error = core_start(core, file);
+    if (error != XKV_OK) {
+        core_free(core);
+        return error;
+    }
+    core->next = registry;
+    registry = core;
+    *out = core;
+    return XKV_OK;
+}
+
+static void core_close(struct core *core) {
+    struct core **link = &registry;
+
+    while (*link != core)
+        link = &(*link)->next;
+    *link = core->next;
+    if (core->queues)
+        stop_writer(core);
+    core->backend->ops->close(core->backend);
+    core_free(core);
+}
+
+static int check_same(const struct core *core, const xkv_options *options) {
+    char is[XKV__VALUE_TEXT], asked[XKV__VALUE_TEXT];
+    const char *name = xkv__options_difference(&core->options, options, is, asked);
+    bool disk = core->options.backend == XKV_BACKEND_DISK;
+
+    if (!name)
+        return XKV_OK;
+    return xkv__fail(XKV_E_OPTIONS_CONFLICT,
+                     "the %s store \"%s\" is open already with %s %s; it cannot be opened with %s "
+                     "as well",
+                     disk ? "disk" : "memory", disk ? core->options.path : core->options.name, name,
+                     is, asked);
+}
+
+/* The core for options, whether it was open or not. */
+static int find_or_open(const xkv_options *options, struct core **core) {
+    xkv__file *file = NULL;
+    bool disk = options->backend == XKV_BACKEND_DISK;
+    int error = disk ? xkv__file_open(options, &file) : XKV_OK;
+
+    if (error != XKV_OK)
+        return error;
+    *core = disk ? find_file(file) : find_memory(options->name);
+    if (*core) {
+        xkv__file_close(file, false);
+        return check_same(*core, options);
+    }
+    return core_open(options, file, core);
+}
+
+/* -- Handles ----------------------------------------------------------------- */
+
+static xkv_store *store_new(void) {
+    xkv_store *store = xkv__alloc(sizeof *store);
+
+    if (store) {
+        store->core = NULL;
+        atomic_init(&store->refs, 1);
+        atomic_init(&store->pending, 0);
+    }
+    return store;
+}
+
+int xkv_open(const xkv_options *options, xkv_store **out, char *message, size_t size) {
+    xkv_options effective = *options;
+    int error = xkv__options_check(options, message, size);
+
+    *out = NULL;
+    if (error != XKV_OK)
+        return error;
+    if (!effective.name)
+        effective.name = "default";
+    if (effective.no_sync)
+        effective.durability = XKV_DURABILITY_NONE;
+    xkv_store *store = store_new();
+    if (!store)
+        return xkv__explain(message, size, XKV_E_STORE_FULL, "%s",
+                            xkv_error_text(XKV_E_STORE_FULL));
+    pthread_mutex_lock(&registry_mutex);
+    error = find_or_open(&effective, &store->core);
+    if (error == XKV_OK)
+        store->core->handles++;
+    pthread_mutex_unlock(&registry_mutex);
+    if (error != XKV_OK) {
+        xkv__free(store);
+        return xkv__explain(message, size, error, "%s", xkv__reason(error));
+    }
+    *out = store;
+    return XKV_OK;
+}
+
+void xkv_close(xkv_store *store) {
+    if (!store)
+        return;
+    pthread_mutex_lock(&registry_mutex);
+    if (--store->core->handles == 0)
+        core_close(store->core);
+    pthread_mutex_unlock(&registry_mutex);
+    store_release(store);
+}
+
+bool xkv_same_store(const xkv_store *a, const xkv_store *b) {
+    return a->core == b->core;
+}
+
+const xkv_options *xkv_store_options(const xkv_store *store) {
+    return &store->core->options;
+}
+
+/* -- Running commands -------------------------------------------------------- */
+
+/* Whether a command must wait its turn in the writer's list. */
+static bool must_queue(xkv_store *store, const xkv_command *command) {
+    if (!store->core->queues)
+        return false;
+    return xkv_op_describe(command->op)->access != XKV_ACCESS_READ ||
+           atomic_load_explicit(&store->pending, memory_order_acquire) != 0;
+}
+
+static int run_here(xkv_store *store, const xkv_command *command, xkv_reply *reply) {
+    return xkv__run(store->core->backend, command, reply);
+}
+
+int xkv_exec(xkv_store *store, const xkv_command *command, xkv_reply *reply) {
+    struct waiter waiter = {.done = false};
+
+    xkv_reply_clear(reply);
+    int error = xkv__check(&store->core->options, command, reply);
+    if (error != XKV_OK)
+        return error;
+    if (!must_queue(store, command))
+        return run_here(store, command, reply);
+    if (monitor_init(&waiter.mutex, &waiter.finished) != XKV_OK)
+        return xkv__reply_error(reply, XKV_E_STORE_FULL);
+    struct request request = {.command = *command, .reply = reply, .waiter = &waiter};
+    enqueue(store, &request);
+    pthread_mutex_lock(&waiter.mutex);
+    while (!waiter.done)
+        pthread_cond_wait(&waiter.finished, &waiter.mutex);
+    pthread_mutex_unlock(&waiter.mutex);
+    monitor_destroy(&waiter.mutex, &waiter.finished);
+    return reply->status;
+}
+
+int xkv_submit(xkv_store *store, const xkv_command *command, xkv_reply *reply, xkv_queue *queue,
+               uint64_t tag) {
+    xkv_reply_clear(reply);
+    if (xkv__check(&store->core->options, command, reply) != XKV_OK)
+        return XKV_DONE;
+    if (!must_queue(store, command)) {
+        run_here(store, command, reply);
+        return XKV_DONE;
+    }
+    struct request *request = request_new(command);
+    if (!request) {
+        xkv__reply_error(reply, XKV_E_STORE_FULL);
+        return XKV_DONE;
+    }
+    request->waiter = NULL;
+    request->queue = queue;
+    request->tag = tag;
+    enqueue(store, request);
+    return XKV_PENDING;
+}
+
+/* -- Queues ------------------------------------------------------------------ */
+
+xkv_queue *xkv_queue_new(void) {
+    xkv_queue *queue = xkv__alloc(sizeof *queue);
+
+    if (!queue)
+        return NULL;
+    if (monitor_init(&queue->mutex, &queue->filled) != XKV_OK) {
+        xkv__free(queue);
+        return NULL;
+    }
+    list_init(&queue->finished);
+    queue->wakes = 0;
+    return queue;
+}
+
+void xkv_queue_free(xkv_queue *queue) {
+    if (!queue)
+        return;
+    monitor_destroy(&queue->mutex, &queue->filled);
+    xkv__free(queue);
+}
+
+void xkv_queue_wake(xkv_queue *queue) {
+    pthread_mutex_lock(&queue->mutex);
+    queue->wakes++;
+    pthread_cond_signal(&queue->filled);
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+/* Waits until there is something; false if there is nothing after all. */
+static bool wait_filled(xkv_queue *queue, int timeout_ms) {
+    struct timespec deadline = deadline_in(timeout_ms > 0 ? timeout_ms : 0);
+
+    while (!queue->finished.first && queue->wakes == 0) {
+        if (timeout_ms == 0)
+            return false;
+        if (timeout_ms < 0)
+            pthread_cond_wait(&queue->filled, &queue->mutex);
+        else if (pthread_cond_timedwait(&queue->filled, &queue->mutex, &deadline) != 0)
+            return queue->finished.first != NULL;
+    }
+    if (queue->finished.first)
+        return true;
+    queue->wakes--;
+    return false;
+}
+
+size_t xkv_completions(xkv_queue *queue, xkv_completion *out, size_t max, int timeout_ms) {
+    struct request *taken[64];
+    size_t count = 0, room = max < 64 ? max : 64;
+
+    pthread_mutex_lock(&queue->mutex);
+    if (wait_filled(queue, timeout_ms)) {
+        while (count < room && queue->finished.first)
+            taken[count++] = list_take_first(&queue->finished);
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    for (size_t i = 0; i < count; i++) {
+        out[i].tag = taken[i]->tag;
+        out[i].reply = taken[i]->own_reply;
+        xkv__free(taken[i]);
+    }
+    return count;
+}
