@@ -60,11 +60,12 @@ extern "C" {
 
 #define XKV_VERSION "0.1.0"
 
-#define XKV_KEY_MAX 32768u            /* bytes in a key */
-#define XKV_VALUE_MAX (1024u << 20)   /* bytes in a value: 1 GiB */
-#define XKV_LIST_MAX 250000           /* entries that one list may ask for */
-#define XKV_MESSAGE_SIZE 1024u        /* room that any error message fits in, cut if need be */
-#define XKV_SHARDS_MAX 65536          /* largest memory.shardCount */
+#define XKV_KEY_MAX      32768u        /* bytes in a key */
+#define XKV_VALUE_MAX    (1024u << 20) /* bytes in a value: 1 GiB */
+#define XKV_LIST_MAX     250000        /* entries that one list may ask for */
+#define XKV_PATH_MAX     4000u         /* bytes in the path of a disk store */
+#define XKV_MESSAGE_SIZE 5120u         /* room that any error message fits in */
+#define XKV_SHARDS_MAX   65536         /* largest memory.shardCount */
 
 /* The version of the library that is linked, as text "major.minor.patch". */
 const char *xkv_version(void);
@@ -125,7 +126,7 @@ typedef enum xkv_error {
 #define X(code, name, text) XKV_E_##code,
     XKV_ERROR_MAP(X)
 #undef X
-    XKV_ERROR_END /* one more than the last code */
+        XKV_ERROR_END /* one more than the last code */
 } xkv_error;
 
 /* The name of an error, such as "KeyNotFoundError"; "" for XKV_OK, and
@@ -159,16 +160,16 @@ typedef enum xkv_durability {
 } xkv_durability;
 
 typedef struct xkv_options {
-    int backend;            /* xkv_backend; default XKV_BACKEND_DISK */
-    const char *name;       /* memory: stores are told apart by it; default "default" */
-    const char *path;       /* disk: the file; default "./.k6.kv" */
-    int serialization;      /* xkv_serialization; default XKV_JSON */
-    bool track_keys;        /* disk: keep a counted index of the keys in memory */
-    int64_t shard_count;    /* memory: 0 to XKV_SHARDS_MAX, accepted and without effect */
-    int64_t timeout_ms;     /* disk: how long to wait for another writing process; default 1000 */
-    int durability;         /* disk: xkv_durability; default XKV_DURABILITY_FULL */
-    bool no_sync;           /* disk: true means XKV_DURABILITY_NONE */
-    bool read_only;         /* disk: the file must exist; every write is refused */
+    int backend;              /* xkv_backend; default XKV_BACKEND_DISK */
+    const char *name;         /* memory: stores are told apart by it; default "default" */
+    const char *path;         /* disk: the file, at most XKV_PATH_MAX bytes; default "./.k6.kv" */
+    int serialization;        /* xkv_serialization; default XKV_JSON */
+    bool track_keys;          /* disk: keep a counted index of the keys in memory */
+    int64_t shard_count;      /* memory: 0 to XKV_SHARDS_MAX, accepted and without effect */
+    int64_t timeout_ms;       /* disk: how long to wait for another writing process; default 1000 */
+    int durability;           /* disk: xkv_durability; default XKV_DURABILITY_FULL */
+    bool no_sync;             /* disk: true means XKV_DURABILITY_NONE */
+    bool read_only;           /* disk: the file must exist; every write is refused */
     int64_t initial_map_size; /* disk: bytes of address space to start with, 0 = automatic */
     bool metrics_operations;  /* kept for the k6 module: emit metrics per call */
 
@@ -251,6 +252,10 @@ void xkv_close(xkv_store *store);
 /* Whether two handles are on the same store. */
 bool xkv_same_store(const xkv_store *a, const xkv_store *b);
 
+/* Whether xkv_submit may return XKV_PENDING for this store: a disk store with
+ * durability full or relaxed, opened for writing. */
+bool xkv_waits(const xkv_store *store);
+
 /* The options that the store was opened with, after defaults; disk paths are
  * absolute. Valid while the handle is open. */
 const xkv_options *xkv_store_options(const xkv_store *store);
@@ -300,14 +305,14 @@ typedef enum xkv_op {
 #define X(op, name, access, arguments, fields, limit, reply) XKV_OP_##op,
     XKV_COMMAND_MAP(X)
 #undef X
-    XKV_OP_END /* how many there are */
+        XKV_OP_END /* how many there are */
 } xkv_op;
 
 /* Arguments that a command may take, as bits. */
 enum {
     XKV_ARG_NONE = 0,
-    XKV_ARG_KEY = 1 << 0,   /* "key": 1 to XKV_KEY_MAX bytes of UTF-8 */
-    XKV_ARG_VALUE = 1 << 1, /* "value": 0 to XKV_VALUE_MAX bytes */
+    XKV_ARG_KEY = 1 << 0,    /* "key": 1 to XKV_KEY_MAX bytes of UTF-8 */
+    XKV_ARG_VALUE = 1 << 1,  /* "value": 0 to XKV_VALUE_MAX bytes */
     XKV_ARG_PREFIX = 1 << 2, /* "prefix": text, empty means every key */
     XKV_ARG_LIMIT = 1 << 3   /* "limit": integer, 0 or less means all */
 };
@@ -330,11 +335,11 @@ typedef enum xkv_reply_kind {
 } xkv_reply_kind;
 
 typedef struct xkv_op_info {
-    const char *name;     /* as scripts call it: "randomKey" */
+    const char *name; /* as scripts call it: "randomKey" */
     xkv_access access;
-    unsigned arguments;   /* positional, in the order of the bits */
-    unsigned fields;      /* of the options argument that follows them */
-    int64_t limit_max;    /* the largest limit, 0 where there is no limit argument */
+    unsigned arguments; /* positional, in the order of the bits */
+    unsigned fields;    /* of the options argument that follows them */
+    int64_t limit_max;  /* the largest limit, 0 where there is no limit argument */
     xkv_reply_kind reply;
 } xkv_op_info;
 
@@ -349,8 +354,8 @@ const char *xkv_argument_name(unsigned argument);
 const char *xkv_nearest(const char *word, const char *const *names, size_t count);
 
 typedef struct xkv_command {
-    int op;           /* xkv_op */
-    xkv_bytes key;    /* where XKV_ARG_KEY is set, and so on */
+    int op;        /* xkv_op */
+    xkv_bytes key; /* where XKV_ARG_KEY is set, and so on */
     xkv_bytes value;
     xkv_bytes prefix;
     int64_t limit;
@@ -366,7 +371,7 @@ typedef struct xkv_command {
  * message (not NUL-terminated).
  */
 typedef struct xkv_reply {
-    int status;       /* XKV_OK or a code of XKV_ERROR_MAP */
+    int status; /* XKV_OK or a code of XKV_ERROR_MAP */
     int64_t number;
     const void *data;
     size_t len;
@@ -464,11 +469,11 @@ void xkv_queue_wake(xkv_queue *queue);
 struct stat;
 
 typedef struct xkv_hooks {
-    void *(*alloc)(size_t size);                /* as malloc; never asked for 0 bytes */
-    void *(*resize)(void *old, size_t size);    /* as realloc; never asked for 0 bytes */
-    void (*release)(void *memory);              /* as free */
-    uint64_t (*now_ms)(void);                   /* monotonic milliseconds */
-    void (*entropy)(void *out, size_t size);    /* fills out with seed bytes */
+    void *(*alloc)(size_t size);             /* as malloc; never asked for 0 bytes */
+    void *(*resize)(void *old, size_t size); /* as realloc; never asked for 0 bytes */
+    void (*release)(void *memory);           /* as free */
+    uint64_t (*now_ms)(void);                /* monotonic milliseconds */
+    void (*entropy)(void *out, size_t size); /* fills out with seed bytes */
     int (*open)(const char *path, int flags, unsigned mode);
     int (*fstat)(int fd, struct stat *status);
     int64_t (*pread)(int fd, void *out, size_t size, int64_t at);

@@ -278,7 +278,7 @@ static int need_snapshot(xkv__txn *txn) {
     int error = open_snapshot(lmdb, own);
     if (error != XKV_OK || !lmdb->tracked || lmdb->read_only)
         return error;
-    while (atomic_load(&lmdb->index_txn) < mdb_txn_id(own->mdb))
+    while (atomic_load(&lmdb->index_txn) < mdb_txn_id(own->mdb) && !atomic_load(&lmdb->dead))
         sched_yield(); /* the commit is done; publishing the index takes no time */
     return XKV_OK;
 }
@@ -296,12 +296,14 @@ static const xkv__tree *index_of(xkv__txn *txn) {
         return &own->changed_index;
     if (is_writer(txn))
         return &lmdb->index; /* nobody else changes it */
+    /* The map's lock comes before the index's, as in rebuild. */
+    if (lmdb->read_only && need_snapshot(txn) != XKV_OK)
+        return NULL;
     if (!own->index_locked) {
         xkv__read_lock(&lmdb->index_lock);
         own->index_locked = true;
     }
-    if (lmdb->read_only &&
-        (need_snapshot(txn) != XKV_OK || mdb_txn_id(own->mdb) != atomic_load(&lmdb->index_txn)))
+    if (lmdb->read_only && mdb_txn_id(own->mdb) != atomic_load(&lmdb->index_txn))
         return NULL;
     return &lmdb->index;
 }

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -330,7 +330,7 @@ static unsigned edit_distance(const char *a, const char *b) {
     size_t a_len = strlen(a), b_len = strlen(b);
 
     if (a_len > WORD_MAX || b_len > WORD_MAX)
-        return WORD_MAX;
+        return UINT_MAX;
     for (unsigned j = 0; j <= b_len; j++)
         row[j] = j;
     for (size_t i = 1; i <= a_len; i++) {

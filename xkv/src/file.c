@@ -109,6 +109,9 @@ static int sync_directory(const char *path) {
     return XKV_OK;
 }
 
+/* What LMDB makes of its lock file with the readers that we ask for. */
+enum { LOCK_FILE_SIZE = 64 << 10 };
+
 /* -- Opening ----------------------------------------------------------------- */
 
 static int fail_open(const char *path, bool read_only, int number) {
@@ -155,29 +158,71 @@ static int check_kind(xkv__file *file) {
     return XKV_OK;
 }
 
-/* LMDB opens its lock file by name and follows links. */
-static int check_lock_file(const xkv__file *file) {
+/* Gives a file its size in blocks that exist, not in holes. */
+static int allocate_blocks(int fd, off_t size) {
+#ifdef __APPLE__
+    char zeros[4096] = {0};
+    for (off_t at = lseek(fd, 0, SEEK_END); at < size; at += (off_t)sizeof zeros) {
+        if (pwrite(fd, zeros, sizeof zeros, at) != (ssize_t)sizeof zeros)
+            return ENOSPC;
+    }
+    return 0;
+#else
+    return posix_fallocate(fd, 0, size);
+#endif
+}
+
+/*
+ * LMDB opens its lock file by name, follows links, makes it long by a hole, and
+ * then writes to it through a map: on a full disk that is the end of the
+ * process. So the file is made here.
+ */
+static int prepare_lock_file(const xkv__file *file, bool read_only) {
     size_t size = strlen(file->path) + sizeof "-lock";
     char *name = xkv__alloc(size);
-    struct stat status;
+    int error = XKV_OK, fd;
 
     if (!name)
         return XKV_E_STORE_FULL;
     snprintf(name, size, "%s-lock", file->path);
-    bool bad = lstat(name, &status) == 0 && !S_ISREG(status.st_mode);
-    int error =
-        bad ? xkv__fail(XKV_E_DISK_PATH, "\"%s\" is not a regular file; remove it", name) : XKV_OK;
+    fd = xkv__sys.open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0 && errno == EROFS && read_only) {
+        xkv__free(name); /* LMDB needs none where nothing can be written */
+        return XKV_OK;
+    }
+    int failed = fd < 0 ? errno : allocate_blocks(fd, LOCK_FILE_SIZE);
+    if (failed == EOPNOTSUPP || failed == EINVAL) /* then holes will do */
+        failed = 0;
+    if (failed)
+        error = fail_system(failed == ELOOP ? XKV_E_DISK_PATH : XKV_E_DISK_STORE_OPEN,
+                            "cannot prepare the lock file", name, failed);
+    if (fd >= 0)
+        close(fd);
     xkv__free(name);
     return error;
 }
 
-int xkv__file_open(const xkv_options *options, xkv__file **out) {
-    const char *path = options->path ? options->path : "./.k6.kv";
-    xkv__file *file = xkv__alloc(sizeof *file);
+bool xkv__file_identify(const char *path, dev_t *device, ino_t *inode) {
+    struct stat status;
 
+    if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode))
+        return false;
+    *device = status.st_dev;
+    *inode = status.st_ino;
+    return true;
+}
+
+int xkv__file_open(const xkv_options *options, xkv__file **out) {
+    char quoted[XKV__QUOTE_SIZE];
+
+    if (strlen(options->path) > XKV_PATH_MAX)
+        return xkv__fail(XKV_E_DISK_PATH, "the path %s is %zu bytes long; at most %u are allowed",
+                         xkv__quote(xkv_text(options->path), quoted), strlen(options->path),
+                         XKV_PATH_MAX);
+    xkv__file *file = xkv__alloc(sizeof *file);
     if (!file)
         return XKV_E_STORE_FULL;
-    *file = (xkv__file){.fd = -1, .path = absolute_path(path)};
+    *file = (xkv__file){.fd = -1, .path = absolute_path(options->path)};
     size_t len = file->path ? strlen(file->path) : 0;
     int error = file->path ? XKV_OK : XKV_E_STORE_FULL;
     if (error == XKV_OK && file->path[len - 1] == '/')
@@ -188,7 +233,7 @@ int xkv__file_open(const xkv_options *options, xkv__file **out) {
     if (error == XKV_OK)
         error = check_kind(file);
     if (error == XKV_OK)
-        error = check_lock_file(file);
+        error = prepare_lock_file(file, options->read_only);
     if (error != XKV_OK) {
         xkv__file_close(file, true);
         return error;
@@ -253,9 +298,14 @@ int xkv__file_lock(xkv__file *file, const xkv_options *options) {
             return fail_locked(file, options->timeout_ms);
         nanosleep(&pause, NULL);
     }
-    struct flock mine = label(F_WRLCK);
-    (void)fcntl(file->fd, F_SETLK, &mine);
+    xkv__file_label(file);
     return XKV_OK;
+}
+
+void xkv__file_label(const xkv__file *file) {
+    struct flock mine = label(F_WRLCK);
+
+    (void)fcntl(file->fd, F_SETLK, &mine); /* fails for readers, who need none */
 }
 
 /* -- Examining --------------------------------------------------------------- */

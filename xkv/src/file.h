@@ -20,6 +20,10 @@ typedef struct xkv__file {
     bool created;
 } xkv__file;
 
+/* Whether there is a regular file at path, and which. Does not open it: closing
+ * it again would take away the record lock of xkv__file_lock. */
+bool xkv__file_identify(const char *path, dev_t *device, ino_t *inode);
+
 /*
  * Opens the file at options->path, creating it and its parents unless
  * read_only. XKV_OK and *file, to be closed; else xkv__reason tells.
@@ -29,6 +33,10 @@ int xkv__file_open(const xkv_options *options, xkv__file **file);
 /* Takes the lock that only one writing process holds, waiting as long as
  * options->timeout_ms for it. */
 int xkv__file_lock(xkv__file *file, const xkv_options *options);
+
+/* Publishes the process id anew, after another descriptor of the file has been
+ * closed, which takes it away. */
+void xkv__file_label(const xkv__file *file);
 
 /* Refuses what is not an LMDB file, or a damaged one. An empty file is fine,
  * unless read_only. */

@@ -30,10 +30,14 @@
 #if defined(__GNUC__)
 #define XKV__PRINTF(text_at, first_at) __attribute__((format(printf, text_at, first_at)))
 #define XKV__UNLIKELY(condition)       __builtin_expect(!!(condition), 0)
+#define XKV__PREFETCH(address)         __builtin_prefetch(address)
 #else
+#define XKV__PREFETCH(address) ((void)(address))
 #define XKV__PRINTF(text_at, first_at)
 #define XKV__UNLIKELY(condition) (condition)
 #endif
+
+enum { XKV__CACHE_LINE = 64 };
 
 /* -- base.c: the environment ------------------------------------------------ */
 

@@ -18,7 +18,7 @@
 
 #include <pthread.h>
 
-enum { XKV__LOCK_SLOTS = 32, XKV__CACHE_LINE = 64 };
+enum { XKV__LOCK_SLOTS = 32 };
 
 typedef struct xkv__rwlock {
     struct {

@@ -314,13 +314,19 @@ static struct core *find_memory(const char *name) {
     return core;
 }
 
-static struct core *find_file(const xkv__file *file) {
+static struct core *find_file(dev_t device, ino_t inode) {
     struct core *core = registry;
 
-    while (core &&
-           (!core->file || core->file->device != file->device || core->file->inode != file->inode))
+    while (core && (!core->file || core->file->device != device || core->file->inode != inode))
         core = core->next;
     return core;
+}
+
+static struct core *find_path(const char *path) {
+    dev_t device;
+    ino_t inode;
+
+    return xkv__file_identify(path, &device, &inode) ? find_file(device, inode) : NULL;
 }
 
 static void core_free(struct core *core) {
@@ -405,20 +411,30 @@ static int check_same(const struct core *core, const xkv_options *options) {
                      is, asked);
 }
 
-/* The core for options, whether it was open or not. */
-static int find_or_open(const xkv_options *options, struct core **core) {
-    xkv__file *file = NULL;
-    bool disk = options->backend == XKV_BACKEND_DISK;
-    int error = disk ? xkv__file_open(options, &file) : XKV_OK;
+static int find_or_open_disk(const xkv_options *options, struct core **core) {
+    xkv__file *file;
 
+    *core = find_path(options->path);
+    if (*core)
+        return check_same(*core, options);
+    int error = xkv__file_open(options, &file);
     if (error != XKV_OK)
         return error;
-    *core = disk ? find_file(file) : find_memory(options->name);
-    if (*core) {
-        xkv__file_close(file, false);
-        return check_same(*core, options);
-    }
-    return core_open(options, file, core);
+    *core = find_file(file->device, file->inode);
+    if (!*core)
+        return core_open(options, file, core);
+    /* By a path that only led there once its directories had been made. */
+    xkv__file_close(file, false);
+    xkv__file_label((*core)->file);
+    return check_same(*core, options);
+}
+
+/* The core for options, whether it was open or not. */
+static int find_or_open(const xkv_options *options, struct core **core) {
+    if (options->backend == XKV_BACKEND_DISK)
+        return find_or_open_disk(options, core);
+    *core = find_memory(options->name);
+    return *core ? check_same(*core, options) : core_open(options, NULL, core);
 }
 
 /* -- Handles ----------------------------------------------------------------- */
@@ -443,8 +459,11 @@ int xkv_open(const xkv_options *options, xkv_store **out, char *message, size_t 
         return error;
     if (!effective.name)
         effective.name = "default";
+    if (!effective.path)
+        effective.path = "./.k6.kv";
     if (effective.no_sync)
         effective.durability = XKV_DURABILITY_NONE;
+    effective.no_sync = effective.durability == XKV_DURABILITY_NONE; /* two names for one thing */
     xkv_store *store = store_new();
     if (!store)
         return xkv__explain(message, size, XKV_E_STORE_FULL, "%s",
@@ -474,6 +493,10 @@ void xkv_close(xkv_store *store) {
 
 bool xkv_same_store(const xkv_store *a, const xkv_store *b) {
     return a->core == b->core;
+}
+
+bool xkv_waits(const xkv_store *store) {
+    return store->core->queues;
 }
 
 const xkv_options *xkv_store_options(const xkv_store *store) {

@@ -1,0 +1,145 @@
+// Package kv is the k6 module k6/x/kv: a key-value store that all virtual
+// users of a test share. It turns JavaScript values into commands and replies
+// into JavaScript values; everything else is done by libxkv, through package
+// xkv.
+package kv
+
+import (
+	"sync"
+
+	"github.com/grafana/sobek"
+	"go.k6.io/k6/v2/js/modules"
+
+	"example.com/xk6-kv/xkv"
+)
+
+type (
+	// RootModule is what all virtual users have in common.
+	RootModule struct {
+		pending *pendingCalls
+		methods []*method
+		groups  map[string]bool // of options: "disk", "memory", …
+
+		watchExit sync.Once
+		mu        sync.Mutex
+		handles   []*handle // of all virtual users
+	}
+
+	// instance is the module as one virtual user sees it.
+	instance struct {
+		root    *RootModule
+		vu      modules.VU
+		errors  *errorMaker
+		encoder *encoder
+		decoder *decoder
+		buffer  []byte // small replies land here
+		handles []*handle
+	}
+)
+
+var (
+	_ modules.Module   = (*RootModule)(nil)
+	_ modules.Instance = (*instance)(nil)
+)
+
+// Replies of up to this size need no memory of their own.
+const bufferSize = 8 << 10
+
+// New returns the module, to be registered with k6.
+func New() *RootModule {
+	return &RootModule{
+		pending: newPendingCalls(),
+		methods: newMethods(xkv.Operations()),
+		groups:  optionGroups(xkv.OptionNames()),
+	}
+}
+
+// NewModuleInstance implements modules.Module: k6 calls it once per virtual user.
+func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
+	r.watchExit.Do(func() { r.closeAtExit(vu) })
+	rt := vu.Runtime()
+	return &instance{
+		root:    r,
+		vu:      vu,
+		errors:  newErrorMaker(rt),
+		encoder: newEncoder(rt),
+		decoder: newDecoder(rt),
+		buffer:  make([]byte, bufferSize),
+	}
+}
+
+// Exports implements modules.Instance.
+func (i *instance) Exports() modules.Exports {
+	return modules.Exports{
+		Default: map[string]any{"openKv": i.openKv},
+		Named:   map[string]any{"openKv": i.openKv},
+	}
+}
+
+// exitEvent is k6's event "the process is about to exit". Its type lies in a
+// package that only k6 may import, so it stands here as a number; closeAtExit
+// checks its name.
+const exitEvent = 6
+
+// closeAtExit closes all stores when k6 ends, also after an interrupt.
+func (r *RootModule) closeAtExit(vu modules.VU) {
+	events := vu.Events().Global
+	if events == nil {
+		return
+	}
+	id, channel := events.Subscribe(exitEvent)
+	go func() {
+		for event := range channel {
+			if event.Type.String() == "Exit" {
+				r.closeAll()
+			}
+			event.Done()
+			events.Unsubscribe(id)
+		}
+	}()
+}
+
+func (r *RootModule) closeAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range r.handles {
+		h.close()
+	}
+	r.handles = nil
+}
+
+// openKv opens a store for this virtual user.
+func (i *instance) openKv(call sobek.FunctionCall) sobek.Value {
+	if i.vu.State() != nil {
+		panic(i.errors.make(xkv.InitContext,
+			"openKv() must be called in the init context, outside of the default function, "+
+				"setup() and teardown()"))
+	}
+	settings, err := i.readSettings(call.Argument(0))
+	if err != nil {
+		panic(i.errors.from(err))
+	}
+	store, err := xkv.Open(settings)
+	if err != nil {
+		panic(i.errors.from(err))
+	}
+	return newKV(i, i.adopt(store))
+}
+
+// adopt returns this virtual user's handle on a store. It has one per store,
+// however often the script opens it, since a handle is what keeps calls in
+// order.
+func (i *instance) adopt(store *xkv.Store) *handle {
+	for _, h := range i.handles {
+		if h.reopen(store) {
+			store.Close()
+			return h
+		}
+	}
+	h := newHandle(store)
+	i.handles = append(i.handles, h)
+	i.root.mu.Lock()
+	i.root.handles = append(i.root.handles, h)
+	i.root.mu.Unlock()
+	return h
+}
