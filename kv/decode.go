@@ -15,24 +15,21 @@ import (
 // read straight into the runtime's objects: an intermediate value would cost
 // more than the reading.
 type decoder struct {
-	rt    *sobek.Runtime
-	parse sobek.Callable // JSON.parse, for names that Go strings cannot hold
-	doc   string
-	at    int
-	depth int
+	rt             *sobek.Runtime
+	defineProperty sobek.Callable // Reflect.defineProperty
+	doc            string
+	at             int
+	depth          int
 }
 
-var (
-	errBadJSON = errors.New("the stored value is not valid JSON")
-	errBadName = errors.New("a name with a lone surrogate")
-)
+var errBadJSON = errors.New("the stored value is not valid JSON")
 
 // decodeDepth is how deep values may be nested: more than the encoder writes,
 // since other programs may have written them.
 const decodeDepth = 2 * maxDepth
 
 func newDecoder(rt *sobek.Runtime) *decoder {
-	return &decoder{rt: rt, parse: builtin(rt, "JSON", "parse")}
+	return &decoder{rt: rt, defineProperty: builtin(rt, "Reflect", "defineProperty")}
 }
 
 // text returns bytes that are UTF-8 as a JavaScript string.
@@ -50,9 +47,6 @@ func (d *decoder) decode(data []byte, s serialization) (sobek.Value, error) {
 	d.doc, d.at, d.depth = string(data), 0, 0
 	defer func() { d.doc = "" }()
 	v, err := d.value()
-	if err == errBadName {
-		return d.parse(sobek.Undefined(), d.rt.ToValue(d.doc))
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -138,9 +132,6 @@ func (d *decoder) object() (sobek.Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if units != nil {
-			return nil, errBadName
-		}
 		if d.next() != ':' {
 			return nil, errBadJSON
 		}
@@ -149,7 +140,11 @@ func (d *decoder) object() (sobek.Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		define(object, name, v)
+		if units == nil {
+			define(object, name, v)
+		} else if err := d.defineStrange(object, sobek.StringFromUTF16(units), v); err != nil {
+			return nil, err
+		}
 		switch d.next() {
 		case ',':
 			d.at++
@@ -160,6 +155,18 @@ func (d *decoder) object() (sobek.Value, error) {
 			return nil, errBadJSON
 		}
 	}
+}
+
+// defineStrange is define for a name with a lone surrogate, which no Go string
+// can hold.
+func (d *decoder) defineStrange(object *sobek.Object, name sobek.String, v sobek.Value) error {
+	property := d.rt.CreateObject(nil)
+	define(property, "value", v)
+	for _, flag := range []string{"writable", "enumerable", "configurable"} {
+		define(property, flag, d.rt.ToValue(true))
+	}
+	_, err := d.defineProperty(sobek.Undefined(), object, name, property)
+	return err
 }
 
 func (d *decoder) array() (sobek.Value, error) {

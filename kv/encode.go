@@ -44,13 +44,20 @@ const (
 // is slower, silently turns into {} or null what scripts store by mistake (a
 // Map, NaN, a promise that nobody awaited), and cannot say where it stands.
 type encoder struct {
-	rt        *sobek.Runtime
-	isArray   sobek.Callable // Array.isArray, which sees through a Proxy
-	isView    sobek.Callable // ArrayBuffer.isView
-	stringify sobek.Callable // JSON.stringify, for what Go strings cannot hold
-	out       []byte
-	open      []*sobek.Object // what the value being written lies in, outermost first
-	path      []step
+	builtins
+	out  []byte
+	open []*sobek.Object // what the value being written lies in, outermost first
+	path []step
+	busy bool
+}
+
+// builtins are functions of the runtime, as they were before any script ran.
+type builtins struct {
+	rt      *sobek.Runtime
+	isArray sobek.Callable // sees through a Proxy
+	isView  sobek.Callable
+	keys    sobek.Callable // Object.keys
+	get     sobek.Callable // Reflect.get
 }
 
 // step is one step of the way to a value inside another.
@@ -60,15 +67,15 @@ type step struct {
 }
 
 func newEncoder(rt *sobek.Runtime) *encoder {
-	return &encoder{
-		rt:        rt,
-		isArray:   builtin(rt, "Array", "isArray"),
-		isView:    builtin(rt, "ArrayBuffer", "isView"),
-		stringify: builtin(rt, "JSON", "stringify"),
-	}
+	return &encoder{builtins: builtins{
+		rt:      rt,
+		isArray: builtin(rt, "Array", "isArray"),
+		isView:  builtin(rt, "ArrayBuffer", "isView"),
+		keys:    builtin(rt, "Object", "keys"),
+		get:     builtin(rt, "Reflect", "get"),
+	}}
 }
 
-// builtin returns a function of the runtime as it was before any script ran.
 func builtin(rt *sobek.Runtime, object, name string) sobek.Callable {
 	function, _ := sobek.AssertFunction(rt.GlobalObject().Get(object).(*sobek.Object).Get(name))
 	return function
@@ -78,6 +85,12 @@ func builtin(rt *sobek.Runtime, object, name string) sobek.Callable {
 // next call. Errors are *serializerError, or a *sobek.Exception that code of
 // the script threw on the way.
 func (e *encoder) encode(v sobek.Value, s serialization) ([]byte, error) {
+	if e.busy { // a getter or toJSON of the value being encoded stores something, too
+		inner := encoder{builtins: e.builtins}
+		return inner.encode(v, s)
+	}
+	e.busy = true
+	defer func() { e.busy = false }()
 	if cap(e.out) > keptBuffer {
 		e.out = nil
 	}
@@ -185,10 +198,7 @@ func (e *encoder) encodeJSON(v sobek.Value) error {
 	if thrown != nil {
 		return thrown
 	}
-	switch err {
-	case errNeedsRuntime:
-		return e.byRuntime(object)
-	case errUndefined:
+	if err == errUndefined {
 		e.out = append(e.out[:0], "null"...)
 		return nil
 	}
@@ -198,19 +208,6 @@ func (e *encoder) encodeJSON(v sobek.Value) error {
 func isNegativeZero(v sobek.Value) bool {
 	number, ok := v.Export().(float64)
 	return ok && number == 0 && math.Signbit(number)
-}
-
-// errNeedsRuntime: a property's name has a lone surrogate, which no Go string
-// can hold, so it cannot be asked for from here.
-var errNeedsRuntime = errors.New("a name with a lone surrogate")
-
-func (e *encoder) byRuntime(object *sobek.Object) error {
-	text, err := e.stringify(sobek.Undefined(), object)
-	if err != nil {
-		return err
-	}
-	e.out = append(e.out[:0], text.String()...)
-	return nil
 }
 
 // refuse names the value that the path leads to.
@@ -406,30 +403,67 @@ func (e *encoder) members(object *sobek.Object) error {
 		return e.refuse(bytesRefused)
 	}
 	e.out = append(e.out, '{')
-	first := true
+	start := len(e.out)
 	for _, name := range names {
 		if strings.ContainsRune(name, utf8.RuneError) {
-			return errNeedsRuntime
+			e.out = e.out[:start]
+			return e.strangeMembers(object)
 		}
-		start := len(e.out)
-		if !first {
-			e.out = append(e.out, ',')
-		}
-		e.quoteText(name)
-		e.out = append(e.out, ':')
-		e.path = append(e.path, step{name: name, index: -1})
-		written, err := e.value(object.Get(name))
-		if err != nil && err != errUndefined {
+	}
+	for _, name := range names {
+		if err := e.member(start, name, nil, object.Get(name)); err != nil {
 			return err
 		}
-		e.path = e.path[:len(e.path)-1]
-		if !written || err != nil {
-			e.out = e.out[:start]
-			continue
-		}
-		first = false
 	}
 	e.out = append(e.out, '}')
+	return nil
+}
+
+// strangeMembers does the same if a name may have a lone surrogate. No Go
+// string can hold that, so names and values are asked for in JavaScript.
+func (e *encoder) strangeMembers(object *sobek.Object) error {
+	list, err := e.keys(sobek.Undefined(), object)
+	if err != nil {
+		panic(err)
+	}
+	start := len(e.out)
+	names := list.(*sobek.Object)
+	for i := range int(names.Get("length").ToInteger()) {
+		name := names.Get(strconv.Itoa(i))
+		v, err := e.get(sobek.Undefined(), object, name)
+		if err != nil {
+			panic(err)
+		}
+		if err := e.member(start, name.String(), name.(sobek.String), v); err != nil {
+			return err
+		}
+	}
+	e.out = append(e.out, '}')
+	return nil
+}
+
+// member writes one member of the object whose members begin at start. exact is
+// the name if text does not do.
+func (e *encoder) member(start int, text string, exact sobek.String, v sobek.Value) error {
+	before := len(e.out)
+	if before > start {
+		e.out = append(e.out, ',')
+	}
+	if exact != nil {
+		e.quote(exact)
+	} else {
+		e.quoteText(text)
+	}
+	e.out = append(e.out, ':')
+	e.path = append(e.path, step{name: text, index: -1})
+	written, err := e.value(v)
+	if err != nil && err != errUndefined {
+		return err
+	}
+	e.path = e.path[:len(e.path)-1]
+	if !written || err != nil {
+		e.out = e.out[:before]
+	}
 	return nil
 }
 

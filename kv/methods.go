@@ -89,7 +89,8 @@ func (kv *kvObject) call(m *method, call sobek.FunctionCall) sobek.Value {
 	return kv.vu.Runtime().ToValue(promise)
 }
 
-// readArguments reads positional arguments, then the options.
+// readArguments reads positional arguments and options. The value comes last:
+// what it is encoded to must not be overwritten by a call that a getter makes.
 func (kv *kvObject) readArguments(m *method, call sobek.FunctionCall) (xkv.Command, error) {
 	command := xkv.Command{Op: m.Op}
 	next := 0
@@ -102,18 +103,20 @@ func (kv *kvObject) readArguments(m *method, call sobek.FunctionCall) (xkv.Comma
 		command.Key = key
 		next++
 	}
+	value := call.Argument(next)
 	if m.Arguments&xkv.Value != 0 {
-		value, err := kv.encoder.encode(call.Argument(next), kv.handle.serialization)
-		if err != nil {
-			return command, err
-		}
-		command.Value = value
 		next++
 	}
 	if len(m.fields) > 0 {
-		return command, kv.readFields(m, &command, call.Argument(next))
+		if err := kv.readFields(m, &command, call.Argument(next)); err != nil {
+			return command, err
+		}
 	}
-	return command, nil
+	var err error
+	if m.Arguments&xkv.Value != 0 {
+		command.Value, err = kv.encoder.encode(value, kv.handle.serialization)
+	}
+	return command, err
 }
 
 type settler = func(any) error

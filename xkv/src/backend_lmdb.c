@@ -46,7 +46,7 @@
 #include "rwlock.h"
 
 enum {
-    READERS_MAX = 1022, /* slots in LMDB's table, over all processes */
+    READERS_MAX = 254, /* slots in LMDB's table, over all processes */
     FORMAT_VERSION = 1
 };
 
@@ -798,6 +798,8 @@ static int open_checked(struct lmdb *lmdb, const xkv_options *options) {
 
     if (error == XKV_OK)
         error = xkv__file_check(lmdb->file, options);
+    if (error == XKV_OK)
+        error = xkv__file_prepare_lock(lmdb->file, options);
     if (error == XKV_OK)
         error = open_env(lmdb, options);
     return error == XKV_OK ? load(lmdb, options) : error;

@@ -110,7 +110,7 @@ static int sync_directory(const char *path) {
 }
 
 /* What LMDB makes of its lock file with the readers that we ask for. */
-enum { LOCK_FILE_SIZE = 64 << 10 };
+enum { LOCK_FILE_SIZE = 16 << 10 };
 
 /* -- Opening ----------------------------------------------------------------- */
 
@@ -177,27 +177,31 @@ static int allocate_blocks(int fd, off_t size) {
  * then writes to it through a map: on a full disk that is the end of the
  * process. So the file is made here.
  */
-static int prepare_lock_file(const xkv__file *file, bool read_only) {
+static int make_lock_file(const char *name, bool read_only) {
+    struct stat status;
+
+    if (lstat(name, &status) == 0 && !S_ISREG(status.st_mode))
+        return xkv__fail(XKV_E_DISK_PATH, "the lock file \"%s\" is not a regular file; remove it",
+                         name);
+    int fd = xkv__sys.open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0 && errno == EROFS && read_only)
+        return XKV_OK; /* LMDB needs none where nothing can be written */
+    int failed = fd < 0 ? errno : allocate_blocks(fd, LOCK_FILE_SIZE);
+    if (fd >= 0)
+        close(fd);
+    if (failed && failed != EOPNOTSUPP && failed != EINVAL) /* these: holes will do */
+        return fail_system(XKV_E_DISK_STORE_OPEN, "cannot prepare the lock file", name, failed);
+    return XKV_OK;
+}
+
+int xkv__file_prepare_lock(const xkv__file *file, const xkv_options *options) {
     size_t size = strlen(file->path) + sizeof "-lock";
     char *name = xkv__alloc(size);
-    int error = XKV_OK, fd;
 
     if (!name)
         return XKV_E_STORE_FULL;
     snprintf(name, size, "%s-lock", file->path);
-    fd = xkv__sys.open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    if (fd < 0 && errno == EROFS && read_only) {
-        xkv__free(name); /* LMDB needs none where nothing can be written */
-        return XKV_OK;
-    }
-    int failed = fd < 0 ? errno : allocate_blocks(fd, LOCK_FILE_SIZE);
-    if (failed == EOPNOTSUPP || failed == EINVAL) /* then holes will do */
-        failed = 0;
-    if (failed)
-        error = fail_system(failed == ELOOP ? XKV_E_DISK_PATH : XKV_E_DISK_STORE_OPEN,
-                            "cannot prepare the lock file", name, failed);
-    if (fd >= 0)
-        close(fd);
+    int error = make_lock_file(name, options->read_only);
     xkv__free(name);
     return error;
 }
@@ -232,8 +236,6 @@ int xkv__file_open(const xkv_options *options, xkv__file **out) {
         error = open_or_create(file, options->read_only);
     if (error == XKV_OK)
         error = check_kind(file);
-    if (error == XKV_OK)
-        error = prepare_lock_file(file, options->read_only);
     if (error != XKV_OK) {
         xkv__file_close(file, true);
         return error;

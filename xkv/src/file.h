@@ -42,6 +42,9 @@ void xkv__file_label(const xkv__file *file);
  * unless read_only. */
 int xkv__file_check(xkv__file *file, const xkv_options *options);
 
+/* Makes the lock file that LMDB is about to open, with care. */
+int xkv__file_prepare_lock(const xkv__file *file, const xkv_options *options);
+
 /* Closes the file and gives up the lock; with undo, removes what
  * xkv__file_open created. NULL is allowed. */
 void xkv__file_close(xkv__file *file, bool undo);

@@ -1,0 +1,154 @@
+# make help lists the targets.
+
+# k6 would report its use to its makers; a build or test run is of no interest.
+export K6_NO_USAGE_REPORT = true
+export CGO_ENABLED = 1
+
+CC           ?= cc
+PKG_CONFIG   ?= pkg-config
+CRASH_CYCLES ?= 200
+FUZZ_SECONDS ?= 60
+
+# Recursive on purpose: asked when first needed, after setup has installed them.
+LIBS        = $(shell $(PKG_CONFIG) --libs lmdb libxxhash) -lpthread
+CFLAGS_LIBS = $(shell $(PKG_CONFIG) --cflags lmdb libxxhash)
+LIBS_CMOCKA = $(shell $(PKG_CONFIG) --libs cmocka) -ldl
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Werror
+CFLAGS_ALL = -std=c11 $(WARNINGS) -Ixkv/include -Ixkv/src $(CFLAGS_LIBS) -MMD -MP
+
+# A flavour is a way to compile; each has its own folder in build/.
+CFLAGS_release = -O2 -g
+CFLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_tsan    = -O1 -g -fsanitize=thread
+CFLAGS_fuzz    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize=fuzzer-no-link
+LDFLAGS_fuzz   = -fsanitize=fuzzer
+
+# ThreadSanitizer needs the address space laid out without surprises.
+RUN_tsan := $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
+export ASAN_OPTIONS  ?= abort_on_error=0:detect_leaks=1:strict_string_checks=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+export TSAN_OPTIONS  ?= halt_on_error=1:second_deadlock_stack=1
+
+SOURCES := $(wildcard xkv/src/*.c)
+
+.PHONY: all
+all: check-packages k6 ## build ./k6: k6 with the module compiled in (the default)
+
+.PHONY: k6
+k6:
+	go build -o k6 ./cmd/k6
+
+.PHONY: lib
+lib: build/libxkv.a ## build build/libxkv.a, the C library alone
+
+build/libxkv.a: $(SOURCES:%.c=build/release/%.o)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+# --- C programs: tests and examples -------------------------------------------
+
+# $(call programs,unit): the names of the programs in a folder of tests/.
+programs = $(patsubst tests/%.c,%,$(wildcard $(addsuffix /*.c,$(addprefix tests/,$1))))
+# $(call runs,FLAVOUR,PROGRAMS): the targets that run them.
+runs = $(patsubst %,build/$1/%.run,$2)
+
+define flavour
+build/$1/%.o: %.c
+	@mkdir -p $$(@D)
+	@$2 $$(CFLAGS_ALL) $$(CFLAGS_$1) $$(CFLAGS) -c -o $$@ $$<
+
+build/$1/%: build/$1/tests/%.o $$(SOURCES:%.c=build/$1/%.o)
+	@mkdir -p $$(@D)
+	@$2 $$(CFLAGS_$1) $$(LDFLAGS_$1) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_CMOCKA) $$(LIBS)
+
+# The name, the time it took, and only if it failed what it printed.
+build/$1/%.run: build/$1/%
+	@scripts/quietly.sh "$1 $$*" $$(RUN_$1) $$< $$(ARGS_$$(firstword $$(subst /, ,$$*)))
+endef
+$(foreach f,release asan tsan,$(eval $(call flavour,$f,$$(CC))))
+$(eval $(call flavour,fuzz,clang))
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+.SECONDARY:
+
+export XKV_CRASH_CYCLES = $(CRASH_CYCLES)
+
+.PHONY: release
+release: $(call runs,release,$(call programs,unit conformance faults)) ## C tests: unit, conformance, faults
+
+.PHONY: asan
+asan: $(call runs,asan,$(call programs,unit conformance)) ## C tests under AddressSanitizer and UBSan
+
+.PHONY: tsan
+tsan: $(call runs,tsan,$(call programs,threads unit)) ## C tests under ThreadSanitizer
+
+.PHONY: crash
+crash: $(call runs,release,$(call programs,crash)) ## kill writers, reopen, compare (CRASH_CYCLES=200)
+
+.PHONY: fuzz
+fuzz: ARGS_fuzz = -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1
+fuzz: $(call runs,fuzz,$(call programs,fuzz)) ## feed random input to the parsers (FUZZ_SECONDS=60)
+
+.PHONY: examples-c
+examples-c: $(patsubst %.c,build/release/%.run,$(wildcard examples/c/*.c)) ## build and run the C examples
+
+# These use the library as a stranger would: the header and the archive.
+define stranger
+build/release/$1/%: build/release/$1/%.o build/libxkv.a
+	@$$(CC) $$(CFLAGS_release) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+endef
+$(foreach d,examples/c bench,$(eval $(call stranger,$d)))
+
+# --- everything else ------------------------------------------------------------
+
+.PHONY: setup
+setup: ## install the system packages that building needs
+	@scripts/setup.sh build
+
+.PHONY: check-packages
+check-packages:
+	@scripts/setup.sh check
+
+.PHONY: demo
+demo: setup ## install what is missing, build, run the quick start
+	@$(MAKE) --no-print-directory all
+	./k6 run examples/quick-start.js
+
+.PHONY: test
+test: ## install what is missing, build, run all tests
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+.PHONY: examples
+examples: k6 ## run the example scripts
+	@tests/examples.sh ./k6
+
+.PHONY: readme
+readme: k6 ## run the scripts in README.md
+	@tests/readme.sh ./k6
+
+.PHONY: types
+types: ## check index.d.ts and the scripts with TypeScript
+	@tests/types/check.sh
+
+.PHONY: check
+check: ## formatting, warnings, exported symbols, dependencies
+	@scripts/check.sh
+
+.PHONY: bench bench-quick
+bench: all build/release/bench/libxkv ## measure (some minutes)
+	@build/release/bench/libxkv
+	@bench/run.sh ./k6
+bench-quick: all build/release/bench/libxkv ## measure roughly (under a minute)
+	@build/release/bench/libxkv 100000
+	@bench/run.sh --quick ./k6
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build k6 tests/types/node_modules
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Checks that run nothing of the store itself: formatting, warnings of both
+# compilers, exported symbols, and what a release must not contain.
+#
+#   scripts/check.sh          all of them
+#   scripts/check.sh NAME     one, such as clang_format, with all it prints
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+readonly GOVULNCHECK=golang.org/x/vuln/cmd/govulncheck@v1.9.0
+readonly NOT_RUN=77
+
+go_format() {
+    local dirty
+    dirty=$(find . \( -name node_modules -o -name .git -o -name build \) -prune -o -name '*.go' -print |
+        xargs gofmt -l) || return 1
+    [[ -z $dirty ]] || { printf 'gofmt would change:\n%s\n' "$dirty"; return 1; }
+}
+
+clang_format() {
+    find xkv tests examples cli bench -name '*.[ch]' 2>/dev/null | xargs clang-format --dry-run -Werror
+}
+
+# warnings COMPILER: compiles the library, and the public header by itself.
+warnings() {
+    local compiler=$1 file libs
+    local flags=(-std=c11 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
+        -Werror -Ixkv/include -Ixkv/src)
+    libs=$(pkg-config --cflags lmdb libxxhash)
+    for file in xkv/src/*.c; do
+        # shellcheck disable=SC2086 # a list
+        "$compiler" "${flags[@]}" $libs -c -o /dev/null "$file" || return 1
+    done
+    echo '#include "xkv.h"' | "$compiler" "${flags[@]}" -fsyntax-only -x c -
+}
+gcc_warnings() { warnings gcc; }
+clang_warnings() { warnings clang; }
+
+# xkv.h is for C++ too.
+cplusplus_header() {
+    echo '#include "xkv.h"' |
+        clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -Ixkv/include -fsyntax-only -
+}
+
+# Whatever else the archive exports could clash with a program's own names.
+exported_symbols() {
+    local names others
+    make --no-print-directory lib || return 1
+    names=$(nm -g --defined-only build/libxkv.a | awk 'NF == 3 { print $3 }')
+    others=$(grep -Ev '^_?xkv_' <<<"$names")
+    [[ -z $others ]] || { printf 'exported without the prefix xkv_:\n%s\n' "$others"; return 1; }
+    grep -Eqx '_?xkv_open' <<<"$names" || { echo "xkv_open is not exported"; return 1; }
+}
+
+# Without cgo there is no store: the failed build must say what to do.
+build_without_cgo() {
+    local out package
+    package=$(go list ./xkv)
+    CGO_ENABLED=0 go list -deps ./cmd/k6 | grep -qx "$package" || return 1
+    # Not all of ./cmd/k6: the rest of k6 would have to be compiled anew first.
+    if out=$(CGO_ENABLED=0 go build "$package" 2>&1); then
+        echo "the build passed without cgo"
+        return 1
+    fi
+    grep -Eqi 'CGO_ENABLED.{0,8}1' <<<"$out" || {
+        printf 'the message does not name CGO_ENABLED=1:\n%s\n' "$out"
+        return 1
+    }
+}
+
+# Builders ignore replace directives of the modules that they build in.
+no_replace() {
+    if go mod edit -json | grep -A 1 '"Replace"' | grep -q '{'; then
+        echo "go.mod has a replace directive"
+        return 1
+    fi
+}
+
+vulnerabilities() {
+    local out status=0
+    out=$(go run "$GOVULNCHECK" ./... 2>&1) || status=$?
+    printf '%s\n' "$out"
+    if grep -q 'fetching vulnerabilities:' <<<"$out"; then
+        return $NOT_RUN
+    fi
+    return "$status"
+}
+
+if (($#)); then
+    "$1"
+    exit
+fi
+
+failures=0
+for name in go_format clang_format gcc_warnings clang_warnings cplusplus_header exported_symbols \
+    build_without_cgo no_replace; do
+    scripts/quietly.sh "$name" scripts/check.sh "$name" || failures=$((failures + 1))
+done
+
+out=$(scripts/quietly.sh vulnerabilities scripts/check.sh vulnerabilities)
+case $? in
+0) echo "$out" ;;
+"$NOT_RUN") echo "    not run vulnerabilities: their database cannot be reached from here" ;;
+*)
+    echo "$out"
+    failures=$((failures + 1))
+    ;;
+esac
+
+((failures == 0))

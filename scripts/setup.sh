@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Installs the system packages that are missing, and nothing else. Silent and
+# quick when all are there.
+#
+#   scripts/setup.sh build    what building k6 needs
+#   scripts/setup.sh test     that, and what the tests need
+#   scripts/setup.sh check    installs nothing: fails if building needs more
+set -euo pipefail
+
+have() { command -v "$1" >/dev/null 2>&1; }
+compiler() { echo '#include <stdio.h>' | "${CC:-cc}" -E - >/dev/null 2>&1; }
+library() { have pkg-config && pkg-config --exists "$1"; }
+
+# clang's own libraries (sanitizers, fuzzer) come in a package apart on Debian.
+clang_runtime() {
+    local resources
+    have clang && resources=$(clang -print-resource-dir) || return 1
+    [[ -n $(find -L "$resources/lib" -name '*clang_rt.fuzzer*' -print -quit 2>/dev/null) ]]
+}
+clang_runtime_package() {
+    local version
+    version=$(clang -dumpversion)
+    echo "libclang-rt-${version%%.*}-dev"
+}
+
+# want DEBIAN_PACKAGE BREW_FORMULA CHECK...: notes both names if CHECK fails.
+apt_missing=()
+brew_missing=()
+want() {
+    local apt=$1 brew=$2
+    shift 2
+    "$@" && return
+    apt_missing+=("$apt")
+    brew_missing+=("$brew")
+}
+
+want_for_build() {
+    want build-essential gcc compiler
+    want pkg-config pkgconf have pkg-config
+    want liblmdb-dev lmdb library lmdb
+    want libxxhash-dev xxhash library libxxhash
+}
+
+want_for_test() {
+    want libcmocka-dev cmocka library cmocka
+    want clang llvm have clang
+    want clang-format clang-format have clang-format
+    want nodejs node have node
+    want npm node have npm
+}
+
+say_what_is_missing() {
+    echo "These packages are missing and cannot be installed from here:" >&2
+    echo "  Debian, Ubuntu: ${apt_missing[*]}" >&2
+    echo "  Homebrew:       ${brew_missing[*]}" >&2
+    echo "Install them, or what your system calls them, and try again." >&2
+    exit 1
+}
+
+install_with_apt() {
+    local sudo=() log
+    if ((EUID != 0)); then
+        have sudo || say_what_is_missing
+        sudo=(sudo)
+    fi
+    log=$(mktemp)
+    echo "installing ${apt_missing[*]}"
+    if ! { "${sudo[@]}" apt-get update &&
+        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install \
+            --yes --no-install-recommends -o DPkg::Lock::Timeout=120 "${apt_missing[@]}"; } \
+        >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        say_what_is_missing
+    fi
+    rm -f "$log"
+}
+
+install_missing() {
+    ((${#apt_missing[@]})) || return 0
+    if have apt-get; then
+        install_with_apt
+    elif have brew; then
+        echo "installing ${brew_missing[*]}"
+        brew install --quiet "${brew_missing[@]}" || say_what_is_missing
+    else
+        say_what_is_missing
+    fi
+    apt_missing=()
+    brew_missing=()
+}
+
+if ! have go; then
+    echo "Go is missing. Install it (go.mod says which version) and try again." >&2
+    exit 1
+fi
+
+case ${1:-} in
+check)
+    want_for_build
+    if ((${#apt_missing[@]})); then
+        echo "Building k6 needs packages that are not installed:" >&2
+        echo "  Debian, Ubuntu: ${apt_missing[*]}" >&2
+        echo "  Homebrew:       ${brew_missing[*]}" >&2
+        echo "\"make setup\" installs them." >&2
+        exit 1
+    fi
+    ;;
+build)
+    want_for_build
+    install_missing
+    ;;
+test)
+    want_for_build
+    want_for_test
+    install_missing
+    if have apt-get && have clang && ! clang_runtime; then # its name needs clang's version
+        apt_missing=("$(clang_runtime_package)")
+        brew_missing=(llvm)
+        install_missing
+    fi
+    ;;
+*)
+    echo "usage: scripts/setup.sh build|test|check" >&2
+    exit 2
+    ;;
+esac

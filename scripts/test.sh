@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# Runs all tests, step by step, and ends with a line that counts them.
+#
+#   scripts/test.sh              every step
+#   scripts/test.sh PATTERN...   the steps whose name has one of the patterns in it
+#
+# A step that passes prints little; one that fails prints what went wrong, and
+# the others run all the same. Only a k6 that cannot be built ends the run.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+export K6_NO_USAGE_REPORT=true
+export CGO_ENABLED=1
+
+jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+make=(make --no-print-directory --keep-going "--jobs=$jobs")
+if make --help | grep -q -- --output-sync; then
+    make+=(--output-sync=target)
+fi
+
+passed=0
+failed=()
+wanted=("$@")
+
+is_wanted() {
+    ((${#wanted[@]})) || return 0
+    local pattern
+    for pattern in "${wanted[@]}"; do
+        [[ $1 == *"$pattern"* ]] && return 0
+    done
+    return 1
+}
+
+# step NAME COMMAND...
+step() {
+    local name=$1 start=$SECONDS
+    shift
+    is_wanted "$name" || return 0
+    printf '\n== %s\n' "$name"
+    if "$@"; then
+        passed=$((passed + 1))
+        printf '== %s: passed, %d s\n' "$name" $((SECONDS - start))
+    else
+        failed+=("$name")
+        printf '== %s: FAILED, %d s\n' "$name" $((SECONDS - start))
+        return 1
+    fi
+}
+
+finish() {
+    printf '\n%d s in all\n' "$SECONDS"
+    local name
+    for name in ${failed[@]+"${failed[@]}"}; do
+        printf 'failed: %s\n' "$name"
+    done
+    if ((passed + ${#failed[@]} == 0)); then
+        echo "no step has such a name"
+        failed+=("")
+    fi
+    printf '%d passed, %d failed\n' "$passed" "${#failed[@]}"
+    ((${#failed[@]} == 0))
+    exit
+}
+
+# A make target with no test in it would pass for nothing.
+c_tests() {
+    local target=$1 dir
+    shift
+    for dir in "$@"; do
+        if ! compgen -G "$dir/*.c" >/dev/null; then
+            echo "there are no tests in $dir"
+            return 1
+        fi
+    done
+    "${make[@]}" "$target"
+}
+
+go_tests() {
+    local packages
+    packages=$(go list ./... | grep -v '/tests/js$') || return 1
+    # shellcheck disable=SC2086 # a list
+    go test $packages
+}
+
+js_tests() {
+    K6_BINARY=$PWD/k6 go test -count=1 ./tests/js
+}
+
+step "build k6" "${make[@]}" all || finish
+step "C tests" c_tests release tests/unit tests/conformance tests/faults
+step "C tests, sanitized (asan, ubsan)" c_tests asan tests/unit tests/conformance
+step "C tests, threads (tsan)" c_tests tsan tests/threads tests/unit
+step "crash tests" c_tests crash tests/crash
+step "C examples" c_tests examples-c examples/c
+step "go vet" go vet ./...
+step "Go tests" go_tests
+step "k6 tests" js_tests
+step "examples" tests/examples.sh ./k6
+step "README scripts" tests/readme.sh ./k6
+step "types" tests/types/check.sh
+step "check" scripts/check.sh
+finish

@@ -1,0 +1,584 @@
+/*
+ * conformance.c - the rules of every command, on every kind of store
+ *
+ * The cases know nothing of the backend: each runs on a fresh store of every
+ * setting below, by xkv_exec and by xkv_submit with xkv_completions.
+ */
+#include "../model.h"
+
+/* -- Settings ---------------------------------------------------------------- */
+
+static struct setting {
+    int backend, serialization, durability;
+    bool track_keys, submits;
+} setting; /* of the case that runs */
+
+static bool case_runs;
+
+static const char *describe_setting(void) {
+    static const char *const serializations[] = {"json", "string", "binary"};
+    static const char *const durabilities[] = {"full", "relaxed", "none"};
+    static char text[120];
+
+    snprintf(text, sizeof text, "%s, %s, trackKeys %s, durability %s, by %s",
+             setting.backend == XKV_BACKEND_MEMORY ? "memory" : "disk",
+             serializations[setting.serialization], setting.track_keys ? "true" : "false",
+             durabilities[setting.durability], setting.submits ? "xkv_submit" : "xkv_exec");
+    return text;
+}
+
+/* Number n of all settings; false past the last. */
+static bool setting_number(unsigned n, struct setting *out) {
+    out->submits = n % 2;
+    out->track_keys = n / 2 % 2;
+    out->serialization = (int)(n / 4 % 3);
+    out->durability = (int)(n / 12 % 4) - 1; /* -1: memory, which has none */
+    out->backend = out->durability < 0 ? XKV_BACKEND_MEMORY : XKV_BACKEND_DISK;
+    if (out->durability < 0)
+        out->durability = XKV_DURABILITY_FULL;
+    return n < 48;
+}
+
+static void open_fresh(struct client *client) {
+    static char name[PATH_SIZE];
+    static unsigned stores;
+    char file[32];
+    xkv_options options;
+
+    snprintf(file, sizeof file, "%u.kv", stores++);
+    test_path(name, file);
+    xkv_options_init(&options);
+    options.backend = setting.backend;
+    options.name = options.path = name;
+    options.serialization = setting.serialization;
+    options.durability = setting.durability;
+    options.track_keys = setting.track_keys;
+    client_open(client, &options, setting.submits);
+}
+
+/* A case: commands on a fresh store, checked. */
+typedef void conformance_case(struct client *client);
+
+static void run_case(void **state) {
+    conformance_case *body;
+    struct client client;
+
+    memcpy(&body, state, sizeof body);
+    for (unsigned n = 0; setting_number(n, &setting); n++) {
+        open_fresh(&client);
+        case_runs = true;
+        body(&client);
+        case_runs = false;
+        client_close(&client);
+    }
+}
+
+/* A case that failed left its loop: tell where. */
+static int after_case(void **state) {
+    (void)state;
+    if (case_runs)
+        fprintf(stderr, "with %s\n", describe_setting());
+    case_runs = false;
+    return 0;
+}
+
+/* -- Checks ------------------------------------------------------------------ */
+
+static void assert_value(struct client *client, xkv_bytes key, xkv_bytes value) {
+    assert_int_equal(do_get(client, key), XKV_OK);
+    assert_true(same_bytes(answer(client), value));
+    assert_int_equal(do_exists(client, key), XKV_OK);
+    assert_int_equal(client->reply.number, 1);
+}
+
+static void assert_missing(struct client *client, xkv_bytes key) {
+    assert_int_equal(do_get(client, key), XKV_E_KEY_NOT_FOUND);
+    assert_true(client->reply.len > 0);
+    assert_int_equal(do_exists(client, key), XKV_OK);
+    assert_int_equal(client->reply.number, 0);
+}
+
+static void assert_size(struct client *client, int64_t size) {
+    assert_int_equal(do_plain(client, XKV_OP_SIZE), XKV_OK);
+    assert_int_equal(client->reply.number, size);
+}
+
+static void put(struct client *client, xkv_bytes key, xkv_bytes value) {
+    do_set(client, key, value);
+    assert_int_equal(told(client), XKV_OK);
+}
+
+/* All that can be asked about a prefix, against the model. */
+static void assert_prefix(struct client *client, const struct model *model, xkv_bytes prefix) {
+    size_t first, count = model_count(model, prefix, &first);
+
+    assert_int_equal(do_list(client, prefix, 0), XKV_OK);
+    assert_true(model_matches(model, prefix, 0, &client->reply));
+    assert_int_equal(do_random(client, prefix), XKV_OK);
+    assert_int_equal(client->reply.number, count);
+    if (count == 0) {
+        assert_int_equal(client->reply.len, 0);
+        return;
+    }
+    assert_true(starts_with(answer(client), prefix));
+    assert_non_null(model_get(model, answer(client)));
+}
+
+static void assert_model(struct client *client, const struct model *model) {
+    assert_size(client, (int64_t)model->count);
+    assert_prefix(client, model, NOTHING);
+}
+
+/* -- Single keys ------------------------------------------------------------- */
+
+static void case_missing_key(struct client *client) {
+    assert_missing(client, LIT("nobody"));
+    assert_int_equal(do_get(client, LIT("nobody")), XKV_E_KEY_NOT_FOUND);
+    assert_true(answer_says(client, "nobody"));
+    assert_int_equal(do_delete(client, LIT("nobody")), XKV_OK);
+    assert_int_equal(client->reply.number, 0);
+    assert_size(client, 0);
+}
+
+static void case_set_get_delete(struct client *client) {
+    put(client, LIT("user:1"), LIT("{\"id\":1}"));
+    assert_value(client, LIT("user:1"), LIT("{\"id\":1}"));
+    assert_missing(client, LIT("user:"));
+    assert_missing(client, LIT("user:10"));
+    assert_size(client, 1);
+    assert_int_equal(do_delete(client, LIT("user:1")), XKV_OK);
+    assert_int_equal(client->reply.number, 1);
+    assert_int_equal(do_delete(client, LIT("user:1")), XKV_OK);
+    assert_int_equal(client->reply.number, 0);
+    assert_missing(client, LIT("user:1"));
+    assert_size(client, 0);
+}
+
+static void case_replace(struct client *client) {
+    static char large[20000];
+    const xkv_bytes values[] = {
+        LIT("first"),          LIT(""), bytes_of(large, sizeof large), LIT("x"),
+        bytes_of(large, 3000), NOTHING};
+
+    memset(large, 'v', sizeof large);
+    for (size_t i = 0; i < COUNT(values); i++) {
+        put(client, LIT("key"), values[i]);
+        assert_value(client, LIT("key"), values[i]);
+        assert_size(client, 1);
+    }
+}
+
+static void case_empty_value(struct client *client) {
+    put(client, LIT("empty"), NOTHING);
+    assert_value(client, LIT("empty"), NOTHING);
+    assert_int_equal(do_list(client, NOTHING, 0), XKV_OK);
+    assert_int_equal(client->reply.number, 1);
+    assert_int_equal(client->reply.len, 8 + strlen("empty"));
+}
+
+static void case_large_value(struct client *client) {
+    size_t size = 1u << 20;
+    char *value = malloc(size);
+
+    assert_non_null(value);
+    for (size_t i = 0; i < size; i++)
+        value[i] = (char)('a' + i % 23);
+    put(client, LIT("large"), bytes_of(value, size));
+    put(client, LIT("larger"), LIT("small"));
+    assert_value(client, LIT("large"), bytes_of(value, size));
+    assert_int_equal(do_list(client, LIT("large"), 1), XKV_OK);
+    assert_int_equal(client->reply.number, 1);
+    assert_int_equal(client->reply.len, 8 + strlen("large") + size);
+    free(value);
+}
+
+/* -- What keys may be -------------------------------------------------------- */
+
+static void case_key_lengths(struct client *client) {
+    static const size_t lengths[] = {1, 2, 495, 496, 497, 510, 511, 512, 992, 993, 4000, 32768};
+    static unsigned char key[XKV_KEY_MAX];
+    struct model model = {NULL, 0, 0};
+
+    memset(key, 'k', sizeof key);
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        xkv_bytes value = bytes_of("0123456789ab", i);
+        put(client, bytes_of(key, lengths[i]), value);
+        model_put(&model, bytes_of(key, lengths[i]), value);
+    }
+    for (size_t i = 0; i < COUNT(lengths); i++)
+        assert_value(client, bytes_of(key, lengths[i]), bytes_of("0123456789ab", i));
+    assert_missing(client, bytes_of(key, 3));
+    assert_missing(client, bytes_of(key, 513));
+    assert_missing(client, bytes_of(key, 32767));
+    for (size_t i = 0; i < COUNT(lengths); i++)
+        assert_prefix(client, &model, bytes_of(key, lengths[i]));
+    assert_model(client, &model);
+    while (model.count > 0) {
+        struct pair *middle = &model.pairs[model.count / 2];
+        assert_int_equal(do_delete(client, pair_key(middle)), XKV_OK);
+        assert_int_equal(client->reply.number, 1);
+        model_delete(&model, pair_key(middle));
+        assert_model(client, &model);
+    }
+    model_free(&model);
+}
+
+static const int key_ops[] = {XKV_OP_GET, XKV_OP_SET, XKV_OP_DELETE, XKV_OP_EXISTS};
+
+static void assert_key_refused(struct client *client, xkv_bytes key, const char *says) {
+    for (size_t i = 0; i < COUNT(key_ops); i++) {
+        xkv_command command = {.op = key_ops[i], .key = key, .value = LIT("1")};
+        assert_int_equal(client_run(client, &command), XKV_E_INVALID_OPTIONS);
+        assert_true(answer_says(client, xkv_op_describe(key_ops[i])->name));
+        assert_true(answer_says(client, says));
+    }
+}
+
+static void case_bad_keys(struct client *client) {
+    static unsigned char long_key[XKV_KEY_MAX + 1];
+    static const char *const invalid[] = {"\xFF",         "a\xC3",  "\xC0\xAF",
+                                          "\xED\xA0\x80", "\x80zz", "\xF4\x90\x80\x80"};
+
+    put(client, LIT("before"), LIT("1"));
+    assert_key_refused(client, NOTHING, "key");
+    memset(long_key, 'k', sizeof long_key);
+    assert_key_refused(client, bytes_of(long_key, sizeof long_key), "32768");
+    for (size_t i = 0; i < COUNT(invalid); i++)
+        assert_key_refused(client, xkv_text(invalid[i]), "UTF-8");
+    memset(long_key, 'k', 600); /* invalid only at its end */
+    long_key[600] = 0xC3;
+    assert_key_refused(client, bytes_of(long_key, 601), "UTF-8");
+    assert_size(client, 1);
+}
+
+static void case_unusual_keys(struct client *client) {
+    const xkv_bytes keys[] = {
+        LIT("\0"),
+        LIT("\0\0"),
+        LIT("a"),
+        LIT("a\0"),
+        LIT("a\0b"),
+        LIT("a\1"),
+        LIT("\xC3\xA9"),
+        LIT("e\xCC\x81"),
+        LIT("\xE2\x82\xAC"),
+        LIT("\xF0\x9F\x98\x80"),
+        LIT("\xF4\x8F\xBF\xBF"),
+        LIT(" "),
+        LIT("\n"),
+        LIT("\x7F"),
+        LIT("__proto__"),
+        LIT("links"),
+        LIT("meta"),
+    };
+    struct model model = {NULL, 0, 0};
+
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        put(client, keys[i], keys[i]);
+        model_put(&model, keys[i], keys[i]);
+    }
+    assert_int_equal(model.count, COUNT(keys));
+    for (size_t i = 0; i < COUNT(keys); i++)
+        assert_value(client, keys[i], keys[i]);
+    assert_model(client, &model);
+    for (size_t i = 0; i < COUNT(keys); i++)
+        assert_prefix(client, &model, keys[i]);
+    model_free(&model);
+}
+
+/* -- What values may be ------------------------------------------------------ */
+
+static void case_value_text(struct client *client) {
+    const xkv_bytes bad[] = {LIT("\xFF"), LIT("ok\xC3"), LIT("\xED\xB0\x80"), LIT("\xC0\x80")};
+    int expected = setting.serialization == XKV_BINARY ? XKV_OK : XKV_E_SERIALIZER;
+
+    put(client, LIT("key"), LIT("caf\xC3\xA9\0tail"));
+    assert_value(client, LIT("key"), LIT("caf\xC3\xA9\0tail"));
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        assert_int_equal(do_set(client, LIT("raw"), bad[i]), expected);
+        if (expected == XKV_OK)
+            assert_value(client, LIT("raw"), bad[i]);
+        else
+            assert_missing(client, LIT("raw"));
+    }
+    assert_int_equal(do_set(client, LIT("key"), bad[0]), expected);
+    if (expected != XKV_OK) { /* a failed command has changed nothing */
+        assert_true(answer_says(client, "key"));
+        assert_value(client, LIT("key"), LIT("caf\xC3\xA9\0tail"));
+    }
+}
+
+/* -- Order, prefixes, limits ------------------------------------------------- */
+
+static void fill_users(struct client *client, struct model *model, size_t count) {
+    char key[32], value[32];
+
+    for (size_t i = 0; i < count; i++) {
+        size_t n = i * 7919 % count; /* not in order */
+        snprintf(key, sizeof key, "user:%zu", n);
+        snprintf(value, sizeof value, "{\"n\":%zu}", n);
+        put(client, xkv_text(key), xkv_text(value));
+        model_put(model, xkv_text(key), xkv_text(value));
+    }
+}
+
+static void case_order(struct client *client) {
+    struct model model = {NULL, 0, 0};
+
+    fill_users(client, &model, 300);
+    assert_model(client, &model);
+    for (size_t i = 0; i < 300; i += 2) {
+        struct pair *pair = &model.pairs[i / 2 + i % 3 % 2];
+        assert_int_equal(do_delete(client, pair_key(pair)), XKV_OK);
+        model_delete(&model, pair_key(pair));
+    }
+    assert_model(client, &model);
+    model_free(&model);
+}
+
+static void case_prefixes(struct client *client) {
+    const xkv_bytes keys[] = {
+        LIT("a"),
+        LIT("ab"),
+        LIT("ab\0"),
+        LIT("abc"),
+        LIT("ab\x7F"),
+        LIT("ab\x7F\x7F"),
+        LIT("ac"),
+        LIT("b"),
+        LIT("ab\xC2\x80"),
+        LIT("ab\xF4\x8F\xBF\xBF"),
+        LIT("ab\xF4\x8F\xBF\xBFz"),
+        LIT("\xF4\x8F\xBF\xBF"),
+        LIT("\xF4\x8F\xBF\xBF\xF4\x8F\xBF\xBF"),
+        LIT("\x7F"),
+        LIT("user:1"),
+        LIT("user:10"),
+        LIT("user:2"),
+    };
+    const xkv_bytes others[] = {LIT("user:"), LIT("user:100"),           LIT("zz"),
+                                LIT("\1"),    LIT("ab\xF4\x8F\xBF\xBE"), LIT("abcabcabcabcabcabc")};
+    static unsigned char long_prefix[XKV_KEY_MAX];
+    struct model model = {NULL, 0, 0};
+
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        put(client, keys[i], LIT("0"));
+        model_put(&model, keys[i], LIT("0"));
+    }
+    for (size_t i = 0; i < COUNT(keys); i++)
+        assert_prefix(client, &model, keys[i]);
+    for (size_t i = 0; i < COUNT(others); i++)
+        assert_prefix(client, &model, others[i]);
+    memset(long_prefix, 'a', sizeof long_prefix);
+    assert_prefix(client, &model, bytes_of(long_prefix, 512));
+    assert_prefix(client, &model, bytes_of(long_prefix, sizeof long_prefix));
+    model_free(&model);
+}
+
+static void case_limits(struct client *client) {
+    static const int64_t limits[] = {INT64_MIN, -1, 0, 1, 2, 39, 40, 41, 256, 257, XKV_LIST_MAX};
+    static const int64_t too_large[] = {XKV_LIST_MAX + 1, INT64_MAX};
+    struct model model = {NULL, 0, 0};
+
+    fill_users(client, &model, 40);
+    for (size_t i = 0; i < COUNT(limits); i++) {
+        assert_int_equal(do_list(client, NOTHING, limits[i]), XKV_OK);
+        assert_true(model_matches(&model, NOTHING, limits[i], &client->reply));
+        assert_int_equal(do_list(client, LIT("user:1"), limits[i]), XKV_OK);
+        assert_true(model_matches(&model, LIT("user:1"), limits[i], &client->reply));
+    }
+    for (size_t i = 0; i < COUNT(too_large); i++) {
+        assert_int_equal(do_list(client, NOTHING, too_large[i]), XKV_E_INVALID_OPTIONS);
+        assert_true(answer_says(client, "limit"));
+        assert_true(answer_says(client, "250000"));
+    }
+    model_free(&model);
+}
+
+/* -- Whole stores ------------------------------------------------------------ */
+
+static void case_clear(struct client *client) {
+    struct model model = {NULL, 0, 0};
+    static unsigned char long_key[2000];
+
+    assert_int_equal(do_plain(client, XKV_OP_CLEAR), XKV_OK);
+    memset(long_key, 'k', sizeof long_key);
+    for (int round = 0; round < 2; round++) {
+        fill_users(client, &model, 50);
+        put(client, bytes_of(long_key, sizeof long_key), LIT("7"));
+        assert_size(client, 51);
+        assert_int_equal(do_plain(client, XKV_OP_CLEAR), XKV_OK);
+        model_clear(&model);
+        assert_model(client, &model);
+        assert_missing(client, LIT("user:1"));
+        assert_missing(client, bytes_of(long_key, sizeof long_key));
+    }
+    model_free(&model);
+}
+
+static void case_random_key(struct client *client) {
+    bool seen[8] = {false};
+
+    assert_int_equal(do_random(client, NOTHING), XKV_OK);
+    assert_int_equal(client->reply.len, 0);
+    assert_int_equal(client->reply.number, 0);
+    for (char digit = '0'; digit < '8'; digit++) {
+        const char key[2] = {'k', digit};
+        put(client, bytes_of(key, 2), LIT("1"));
+    }
+    put(client, LIT("other"), LIT("1"));
+    for (int i = 0; i < 1000; i++) { /* a miss: less than once in 10^56 */
+        assert_int_equal(do_random(client, LIT("k")), XKV_OK);
+        assert_int_equal(client->reply.len, 2);
+        assert_int_equal(client->reply.number, 8);
+        seen[((const char *)client->reply.data)[1] - '0'] = true;
+    }
+    for (size_t i = 0; i < COUNT(seen); i++)
+        assert_true(seen[i]);
+}
+
+static void case_rebuild(struct client *client) {
+    struct model model = {NULL, 0, 0};
+
+    assert_int_equal(do_plain(client, XKV_OP_REBUILD_KEY_LIST), XKV_OK);
+    fill_users(client, &model, 120);
+    assert_int_equal(do_plain(client, XKV_OP_REBUILD_KEY_LIST), XKV_OK);
+    assert_model(client, &model);
+    assert_prefix(client, &model, LIT("user:1"));
+    put(client, LIT("later"), LIT("1"));
+    model_put(&model, LIT("later"), LIT("1"));
+    assert_int_equal(do_delete(client, LIT("user:1")), XKV_OK);
+    model_delete(&model, LIT("user:1"));
+    assert_model(client, &model);
+    model_free(&model);
+}
+
+/* -- Commands and replies ---------------------------------------------------- */
+
+static void case_no_such_command(struct client *client) {
+    static const int numbers[] = {-1, XKV_OP_END, INT_MAX};
+
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        assert_int_equal(do_plain(client, numbers[i]), XKV_E_INVALID_OPTIONS);
+        assert_true(client->reply.len > 0);
+    }
+}
+
+/* Replies to a write hold nothing. */
+static void case_empty_replies(struct client *client) {
+    static const int ops[] = {XKV_OP_SET, XKV_OP_DELETE, XKV_OP_CLEAR, XKV_OP_REBUILD_KEY_LIST};
+
+    assert_int_equal(do_get(client, LIT("fill the reply with a message")), XKV_E_KEY_NOT_FOUND);
+    for (size_t i = 0; i < COUNT(ops); i++) {
+        xkv_command command = {.op = ops[i], .key = LIT("key"), .value = LIT("1")};
+        assert_int_equal(client_run(client, &command), XKV_OK);
+        assert_int_equal(client->reply.len, 0);
+    }
+}
+
+/* Commands of reads are done at once when nothing is queued, and land in the
+ * caller's buffer if they fit. */
+static void case_reply_buffer(struct client *client) {
+    char buffer[32];
+    xkv_command get = command_of(XKV_OP_GET, LIT("key"));
+    xkv_reply reply;
+
+    put(client, LIT("key"), LIT("fits"));
+    xkv_reply_init(&reply, buffer, sizeof buffer);
+    assert_int_equal(xkv_submit(client->store, &get, &reply, client->queue, 1), XKV_DONE);
+    assert_int_equal(reply.status, XKV_OK);
+    assert_ptr_equal(reply.data, buffer);
+    put(client, LIT("key"), LIT("does not fit into the buffer that the caller brought"));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(xkv_exec(client->store, &get, &reply), XKV_OK);
+        assert_ptr_not_equal(reply.data, buffer);
+        assert_memory_equal(reply.data, "does not fit", 12);
+    }
+    put(client, LIT("key"), LIT("fits"));
+    assert_int_equal(xkv_exec(client->store, &get, &reply), XKV_OK);
+    assert_int_equal(reply.len, 4);
+    xkv_reply_clear(&reply);
+}
+
+/* Bytes are only read during the call. */
+static void case_arguments_are_copied(struct client *client) {
+    char key[16], value[16];
+    int pending = 0;
+    xkv_queue *queue = xkv_queue_new();
+    xkv_reply reply;
+
+    assert_non_null(queue);
+    xkv_reply_init(&reply, NULL, 0);
+    for (int i = 0; i < 50; i++) {
+        snprintf(key, sizeof key, "k%02d", i);
+        snprintf(value, sizeof value, "%d", i);
+        xkv_command set = {.op = XKV_OP_SET, .key = xkv_text(key), .value = xkv_text(value)};
+        pending += xkv_submit(client->store, &set, &reply, queue, (uint64_t)i) == XKV_PENDING;
+        memset(key, '!', sizeof key);
+        memset(value, '!', sizeof value);
+    }
+    for (xkv_completion done; pending > 0; pending--) {
+        assert_int_equal(xkv_completions(queue, &done, 1, -1), 1);
+        assert_int_equal(done.reply.status, XKV_OK);
+        xkv_reply_clear(&done.reply);
+    }
+    xkv_reply_clear(&reply);
+    xkv_queue_free(queue);
+    assert_size(client, 50);
+    assert_value(client, LIT("k00"), LIT("0"));
+    assert_value(client, LIT("k49"), LIT("49"));
+}
+
+static void case_options_of_a_handle(struct client *client) {
+    const xkv_options *options = xkv_store_options(client->store);
+
+    assert_int_equal(options->backend, setting.backend);
+    assert_int_equal(options->serialization, setting.serialization);
+    assert_int_equal(options->track_keys, setting.track_keys);
+    if (setting.backend == XKV_BACKEND_MEMORY)
+        return;
+    assert_int_equal(options->durability, setting.durability);
+    assert_int_equal(options->path[0], '/');
+}
+
+/* -- The program ------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    conformance_case *body;
+} cases[] = {
+#define CASE(name)                                                                                 \
+    { #name, case_##name }
+    CASE(missing_key),
+    CASE(set_get_delete),
+    CASE(replace),
+    CASE(empty_value),
+    CASE(large_value),
+    CASE(key_lengths),
+    CASE(bad_keys),
+    CASE(unusual_keys),
+    CASE(value_text),
+    CASE(order),
+    CASE(prefixes),
+    CASE(limits),
+    CASE(clear),
+    CASE(random_key),
+    CASE(rebuild),
+    CASE(no_such_command),
+    CASE(empty_replies),
+    CASE(reply_buffer),
+    CASE(arguments_are_copied),
+    CASE(options_of_a_handle),
+};
+
+int main(int argc, char *argv[]) {
+    struct CMUnitTest tests[COUNT(cases)];
+
+    (void)argc;
+    test_begin(argv);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        tests[i] = (struct CMUnitTest){cases[i].name, run_case, NULL, after_case, NULL};
+        memcpy(&tests[i].initial_state, &cases[i].body, sizeof cases[i].body);
+    }
+    return test_end(cmocka_run_group_tests(tests, NULL, NULL));
+}

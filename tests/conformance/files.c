@@ -1,0 +1,628 @@
+/*
+ * files.c - disk stores as files: what is refused, who may open, how they grow
+ */
+#include "../child.h"
+#include "../model.h"
+
+#include <dirent.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* -- Files ------------------------------------------------------------------- */
+
+static void write_file(const char *path, const void *data, size_t size) {
+    FILE *file = fopen(path, "wb");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void *read_file(const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    struct stat status;
+
+    assert_non_null(file);
+    assert_int_equal(fstat(fileno(file), &status), 0);
+    *size = (size_t)status.st_size;
+    void *data = malloc(*size + 1);
+    assert_non_null(data);
+    assert_int_equal(fread(data, 1, *size, file), *size);
+    fclose(file);
+    return data;
+}
+
+/* A store with some data; small values and large. */
+static void make_store(const char *path, unsigned keys) {
+    static char large[20000];
+    xkv_options options = disk_options(path);
+    struct client client;
+    char key[32];
+
+    options.durability = XKV_DURABILITY_NONE;
+    memset(large, 'L', sizeof large);
+    client_open(&client, &options, false);
+    for (unsigned i = 0; i < keys; i++) {
+        snprintf(key, sizeof key, "key%04u", i);
+        xkv_bytes value = i % 10 == 0 ? bytes_of(large, sizeof large) : xkv_text(key);
+        assert_int_equal(do_set(&client, xkv_text(key), value), XKV_OK);
+    }
+    client_close(&client);
+}
+
+static int try_open(const xkv_options *options, char message[XKV_MESSAGE_SIZE]) {
+    xkv_store *store = (xkv_store *)(void *)message;
+    int code = xkv_open(options, &store, message, XKV_MESSAGE_SIZE);
+
+    if (code == XKV_OK)
+        xkv_close(store);
+    else
+        assert_null(store);
+    return code;
+}
+
+static void assert_refused(const xkv_options *options, int expected, const char *says) {
+    char message[XKV_MESSAGE_SIZE] = "";
+    int code = try_open(options, message);
+
+    if (code != expected)
+        fail_msg("%s: %s, not %s: %s", options->path, xkv_error_name(code),
+                 xkv_error_name(expected), message);
+    if (!strstr(message, says))
+        fail_msg("\"%s\" does not mention \"%s\"", message, says);
+}
+
+/* Refused, for writing and for reading, and not a byte of it has changed. */
+static void assert_refused_as_it_is(const char *path, int expected, const char *says) {
+    xkv_options options = disk_options(path);
+    size_t before_size, after_size;
+    void *before = read_file(path, &before_size), *after;
+
+    assert_refused(&options, expected, says);
+    options.track_keys = true;
+    assert_refused(&options, expected, says);
+    options.read_only = true;
+    assert_refused(&options, expected, says);
+    after = read_file(path, &after_size);
+    assert_true(same_bytes(bytes_of(before, before_size), bytes_of(after, after_size)));
+    free(before);
+    free(after);
+}
+
+/* -- What is not a store ----------------------------------------------------- */
+
+static void test_bolt_file(void **state) {
+    static unsigned char file[16384];
+    const uint32_t magic = 0xED0CDAED;
+    char path[PATH_SIZE];
+
+    (void)state;
+    memcpy(file + 16, &magic, sizeof magic);
+    write_file(test_path(path, "bolt.db"), file, sizeof file);
+    assert_refused_as_it_is(path, XKV_E_DISK_STORE_OPEN, "BoltDB");
+}
+
+static void test_other_files(void **state) {
+    static const char *const texts[] = {"x", "hello, this is a text file\n", "{\"json\": true}"};
+    static unsigned char zeros[40000];
+    char path[PATH_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        write_file(test_path(path, "other.txt"), texts[i], strlen(texts[i]));
+        assert_refused_as_it_is(path, XKV_E_DISK_STORE_OPEN, "other.txt");
+    }
+    write_file(path, zeros, sizeof zeros);
+    assert_refused_as_it_is(path, XKV_E_DISK_STORE_OPEN, "other.txt");
+}
+
+static void test_foreign_lmdb_file(void **state) {
+    char path[PATH_SIZE];
+    MDB_val key = {3, (void *)(uintptr_t) "key"}, value = {5, (void *)(uintptr_t) "value"};
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+
+    (void)state;
+    test_path(path, "foreign.mdb");
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR, 0600), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
+    assert_int_equal(mdb_put(txn, dbi, &key, &value, 0), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+    assert_refused_as_it_is(path, XKV_E_DISK_STORE_OPEN, "foreign.mdb");
+}
+
+/* An LMDB file's first page, but of nonsense. */
+static void test_garbage_with_the_right_magic(void **state) {
+    struct rng rng = rng_for("garbage");
+    static unsigned char file[65536];
+    const uint32_t magic = 0xBEEFC0DE, version = 1, page = 4096;
+    char path[PATH_SIZE], message[XKV_MESSAGE_SIZE];
+
+    (void)state;
+    test_path(path, "garbage.kv");
+    for (int i = 0; i < 300; i++) {
+        rng_fill(&rng, file, sizeof file);
+        for (size_t at = 16; at <= 16 + 4096 * (size_t)(i % 2); at += 4096) {
+            memcpy(file + at, &magic, 4);
+            if (i % 3 > 0)
+                memcpy(file + at + 4, &version, 4);
+            if (i % 3 > 1)
+                memcpy(file + at + 24, &page, 4);
+        }
+        write_file(path, file, sizeof file - (size_t)i);
+        xkv_options options = disk_options(path);
+        options.read_only = i % 4 == 0;
+        int code = try_open(&options, message);
+        assert_true(code == XKV_E_DISK_STORE_CORRUPT || code == XKV_E_DISK_STORE_OPEN);
+        size_t size;
+        void *after = read_file(path, &size);
+        assert_true(same_bytes(bytes_of(after, size), bytes_of(file, sizeof file - (size_t)i)));
+        free(after);
+    }
+}
+
+static void test_truncated_stores(void **state) {
+    char whole[PATH_SIZE], path[PATH_SIZE];
+    size_t size;
+    struct rng rng = rng_for("truncated");
+
+    (void)state;
+    make_store(test_path(whole, "whole.kv"), 200);
+    void *data = read_file(whole, &size);
+    size_t lengths[40] = {1, 16, 151, 4095, 4096, 4097, 8191, 8192, 8193, size - 1, size - 4096};
+    for (size_t i = 11; i < COUNT(lengths); i++)
+        lengths[i] = 1 + rng_below(&rng, size - 1);
+    test_path(path, "cut.kv");
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        write_file(path, data, lengths[i]);
+        /* Without a whole first page of facts it might be anything. */
+        int expected = lengths[i] < 152 ? XKV_E_DISK_STORE_OPEN : XKV_E_DISK_STORE_CORRUPT;
+        assert_refused_as_it_is(path, expected, "cut.kv");
+    }
+    free(data);
+}
+
+/* -- What is not a file ------------------------------------------------------ */
+
+static void test_not_a_file(void **state) {
+    char directory[PATH_SIZE], fifo[PATH_SIZE], below[PATH_SIZE], slash[PATH_SIZE + 2];
+
+    (void)state;
+    assert_int_equal(mkdir(test_path(directory, "directory"), 0755), 0);
+    assert_int_equal(mkfifo(test_path(fifo, "fifo"), 0644), 0);
+    test_path(below, "fifo/store.kv");
+    snprintf(slash, sizeof slash, "%s/", directory);
+    const char *const paths[] = {directory, fifo, below, "/dev/null", "/dev/zero", slash, "/", "."};
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        xkv_options options = disk_options(paths[i]);
+        assert_refused(&options, XKV_E_DISK_PATH, paths[i][0] == '.' ? "" : paths[i]);
+    }
+    assert_int_equal(rmdir(directory), 0); /* nothing was put there */
+}
+
+static void test_symbolic_links(void **state) {
+    char store[PATH_SIZE], link[PATH_SIZE], dangling[PATH_SIZE], nowhere[PATH_SIZE];
+    char directory[PATH_SIZE], through[PATH_SIZE], message[XKV_MESSAGE_SIZE];
+
+    (void)state;
+    make_store(test_path(store, "target.kv"), 1);
+    assert_int_equal(symlink(store, test_path(link, "link.kv")), 0);
+    assert_int_equal(symlink(test_path(nowhere, "nowhere.kv"), test_path(dangling, "dangling.kv")),
+                     0);
+    xkv_options options = disk_options(link);
+    assert_refused(&options, XKV_E_DISK_PATH, "link.kv");
+    options.read_only = true;
+    assert_refused(&options, XKV_E_DISK_PATH, "link.kv");
+    options = disk_options(dangling);
+    assert_refused(&options, XKV_E_DISK_PATH, "dangling.kv");
+    assert_int_equal(access(nowhere, F_OK), -1);
+    /* A link on the way is another matter: only the last component counts. */
+    assert_int_equal(symlink(test.directory, test_path(directory, "here")), 0);
+    snprintf(through, sizeof through, "%.900s/target.kv", directory);
+    options = disk_options(through);
+    assert_int_equal(try_open(&options, message), XKV_OK);
+}
+
+static void test_missing_and_empty(void **state) {
+    char path[PATH_SIZE], deep[PATH_SIZE];
+    xkv_options options = disk_options(test_path(path, "missing.kv"));
+
+    (void)state;
+    options.read_only = true;
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, "missing.kv");
+    assert_int_equal(access(path, F_OK), -1);
+    options.path = test_path(deep, "no/such/directory/missing.kv");
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, "missing.kv");
+    assert_int_equal(access(test_path(deep, "no"), F_OK), -1);
+    write_file(path, "", 0);
+    options.path = path;
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, "missing.kv");
+    make_store(path, 1); /* an empty file may become a store */
+    assert_int_equal(try_open(&options, deep), XKV_OK);
+}
+
+static void test_no_permission(void **state) {
+    char directory[PATH_SIZE], path[PATH_SIZE];
+
+    (void)state;
+    if (geteuid() == 0) {
+        printf("skipped: permissions mean nothing to root\n");
+        skip();
+    }
+    assert_int_equal(mkdir(test_path(directory, "locked"), 0500), 0);
+    xkv_options options = disk_options(test_path(path, "locked/store.kv"));
+    assert_refused(&options, XKV_E_DISK_PATH, "permission");
+    make_store(test_path(path, "unreadable.kv"), 1);
+    assert_int_equal(chmod(path, 0), 0);
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, "permission");
+}
+
+/* -- How stores are created -------------------------------------------------- */
+
+static void test_creation(void **state) {
+    char path[PATH_SIZE];
+    struct stat status;
+    mode_t mask = umask(0);
+
+    (void)state;
+    make_store(test_path(path, "new/parents/as/needed/store.kv"), 1);
+    umask(mask);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+    assert_int_equal(stat(test_path(path, "new/parents/as"), &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0755);
+}
+
+/* All paths to a file lead to one store. */
+static void test_paths_to_one_file(void **state) {
+    char path[PATH_SIZE], hard[PATH_SIZE], dots[PATH_SIZE], before[PATH_SIZE];
+
+    (void)state;
+    make_store(test_path(path, "one.kv"), 1);
+    assert_int_equal(link(path, test_path(hard, "two.kv")), 0);
+    test_path(dots, "./new/../one.kv");
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(test.directory), 0);
+    const char *const paths[] = {hard, dots, "one.kv", "./one.kv", ".//./one.kv"};
+    xkv_options options = disk_options(path);
+    xkv_store *one = must_open(&options);
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        options.path = paths[i];
+        xkv_store *other = must_open(&options);
+        assert_true(xkv_same_store(one, other));
+        xkv_close(other);
+    }
+    xkv_close(one);
+    assert_int_equal(chdir(before), 0);
+}
+
+static void test_serialization_belongs_to_the_file(void **state) {
+    char path[PATH_SIZE], message[XKV_MESSAGE_SIZE];
+    xkv_options options = disk_options(test_path(path, "serialization.kv"));
+    static const char *const names[] = {"json", "string", "binary"};
+
+    (void)state;
+    for (int kept = 0; kept < 3; kept++) {
+        unlink(path);
+        options.serialization = kept;
+        assert_int_equal(try_open(&options, message), XKV_OK);
+        for (int other = 0; other < 3; other++) {
+            options.serialization = other;
+            if (other != kept)
+                assert_refused(&options, XKV_E_DISK_STORE_OPEN, names[kept]);
+        }
+    }
+}
+
+/* A value whose bytes on the disk have changed is noticed. */
+static void test_damaged_value(void **state) {
+    char path[PATH_SIZE], *found;
+    struct client client;
+    size_t size;
+
+    (void)state;
+    make_store(test_path(path, "damaged.kv"), 11);
+    char *data = read_file(path, &size);
+    found = memmem(data, size, "LLLLLLLLLLLLLLLL", 16);
+    assert_non_null(found);
+    found[9000] ^= 1;
+    write_file(path, data, size);
+    free(data);
+    xkv_options options = disk_options(path);
+    client_open(&client, &options, false);
+    int first = do_get(&client, LIT("key0000")), second = do_get(&client, LIT("key0010"));
+    assert_true((first == XKV_E_DISK_STORE_CORRUPT) != (second == XKV_E_DISK_STORE_CORRUPT));
+    assert_true(first == XKV_OK || second == XKV_OK);
+    assert_int_equal(do_list(&client, NOTHING, 0), XKV_E_DISK_STORE_CORRUPT);
+    assert_int_equal(do_get(&client, LIT("key0001")), XKV_OK);
+    assert_int_equal(do_set(&client, LIT("key0001"), LIT("new")), XKV_OK);
+    client_close(&client);
+}
+
+/* -- Processes --------------------------------------------------------------- */
+
+/* A writing process that does as it is told. */
+static int serve(const char *path, const char *durability) {
+    xkv_options options = disk_options(path);
+    struct client client;
+    char line[256], key[64], value[64];
+
+    options.durability = atoi(durability);
+    client_open(&client, &options, false);
+    printf("open\n");
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) {
+        if (sscanf(line, "set %63s %63s", key, value) == 2)
+            MUST(do_set(&client, xkv_text(key), xkv_text(value)) == XKV_OK);
+        else if (sscanf(line, "delete %63s", key) == 1)
+            MUST(do_delete(&client, xkv_text(key)) == XKV_OK);
+        else
+            break;
+        printf("done\n");
+        fflush(stdout);
+    }
+    client_close(&client);
+    return 0;
+}
+
+static void start_writer(struct child *child, const char *path, int durability) {
+    const char digit[2] = {(char)('0' + durability), '\0'};
+    const char *const arguments[] = {"serve", path, digit, NULL};
+
+    child_start(child, arguments);
+    assert_true(child_says(child, "open"));
+}
+
+static void tell(struct child *child, const char *line) {
+    child_say(child, line);
+    assert_true(child_says(child, "done"));
+}
+
+static void assert_writes_refused(struct client *client) {
+    for (int op = 0; op < XKV_OP_END; op++) {
+        xkv_command command = {.op = op, .key = LIT("key"), .value = LIT("1")};
+        int status = client_run(client, &command);
+        if (xkv_op_describe(op)->access == XKV_ACCESS_WRITE)
+            assert_int_equal(status, XKV_E_STORE_READ_ONLY);
+        else
+            assert_int_not_equal(status, XKV_E_STORE_READ_ONLY);
+    }
+}
+
+/* Looks while another process writes: each commit is seen at once. */
+static void watch(const char *path, int durability, bool track_keys, bool submits) {
+    xkv_options options = disk_options(path);
+    struct client reader;
+    struct child writer;
+    char line[64];
+
+    start_writer(&writer, path, durability);
+    tell(&writer, "set base 0");
+    options.read_only = true;
+    options.track_keys = track_keys;
+    client_open(&reader, &options, submits);
+    assert_writes_refused(&reader);
+    for (int i = 1; i <= 50; i++) {
+        snprintf(line, sizeof line, "set n%d %d", i, i);
+        tell(&writer, line);
+        assert_int_equal(do_get(&reader, xkv_text(strchr(line, 'n'))), XKV_E_KEY_NOT_FOUND);
+        *strrchr(line, ' ') = '\0';
+        assert_int_equal(do_get(&reader, xkv_text(line + 4)), XKV_OK);
+        assert_int_equal(do_plain(&reader, XKV_OP_SIZE), XKV_OK);
+        assert_int_equal(reader.reply.number, i + 1);
+        assert_int_equal(do_random(&reader, LIT("n")), XKV_OK);
+        assert_int_equal(reader.reply.number, i);
+        assert_int_equal(do_exists(&reader, xkv_text(line + 4)), XKV_OK);
+        assert_int_equal(reader.reply.number, 1);
+        if (i % 10 == 0)
+            assert_int_equal(do_plain(&reader, XKV_OP_REBUILD_KEY_LIST), XKV_OK);
+    }
+    tell(&writer, "delete base");
+    assert_int_equal(do_get(&reader, LIT("base")), XKV_E_KEY_NOT_FOUND);
+    assert_int_equal(do_list(&reader, NOTHING, 0), XKV_OK);
+    assert_int_equal(reader.reply.number, 50);
+    assert_int_equal(child_end(&writer), 0);
+    assert_int_equal(do_get(&reader, LIT("n50")), XKV_OK); /* the writer has gone */
+    client_close(&reader);
+}
+
+static void test_readers_beside_a_writer(void **state) {
+    char path[PATH_SIZE], file[32];
+
+    (void)state;
+    for (unsigned i = 0; i < 12; i++) {
+        snprintf(file, sizeof file, "watched%u.kv", i);
+        watch(test_path(path, file), (int)(i / 4), i % 2, i / 2 % 2);
+    }
+}
+
+static void test_second_writer(void **state) {
+    char path[PATH_SIZE], pid[32], message[XKV_MESSAGE_SIZE];
+    struct child writer;
+
+    (void)state;
+    start_writer(&writer, test_path(path, "locked.kv"), XKV_DURABILITY_FULL);
+    snprintf(pid, sizeof pid, "%ld", (long)writer.pid);
+    xkv_options options = disk_options(path);
+    for (int i = 0; i < 3; i++) { /* being refused must not lose the label */
+        uint64_t start = clock_ms();
+        options.timeout_ms = 100 * i;
+        assert_refused(&options, XKV_E_DISK_STORE_OPEN, pid);
+        assert_in_range(clock_ms() - start, options.timeout_ms, options.timeout_ms + 5000);
+    }
+    tell(&writer, "set still works");
+    child_kill(&writer); /* a dead process holds nothing */
+    assert_int_equal(try_open(&options, message), XKV_OK);
+}
+
+struct waiting {
+    const xkv_options *options;
+    _Atomic bool started;
+    int code;
+};
+
+static void *open_and_wait(void *argument) {
+    struct waiting *waiting = argument;
+    char message[XKV_MESSAGE_SIZE];
+    xkv_store *store;
+
+    atomic_store(&waiting->started, true);
+    waiting->code = xkv_open(waiting->options, &store, message, sizeof message);
+    if (waiting->code == XKV_OK)
+        xkv_close(store);
+    return NULL;
+}
+
+/* Who waits gets the store when the other process lets go. */
+static void test_waiting_writer(void **state) {
+    char path[PATH_SIZE];
+    struct child writer;
+    pthread_t thread;
+
+    (void)state;
+    start_writer(&writer, test_path(path, "awaited.kv"), XKV_DURABILITY_NONE);
+    xkv_options options = disk_options(path);
+    options.timeout_ms = 60000;
+    struct waiting waiting = {.options = &options, .started = false};
+    assert_int_equal(pthread_create(&thread, NULL, open_and_wait, &waiting), 0);
+    while (!atomic_load(&waiting.started))
+        usleep(1000);
+    tell(&writer, "set one more");
+    assert_int_equal(child_end(&writer), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(waiting.code, XKV_OK);
+}
+
+/* -- Growth ------------------------------------------------------------------ */
+
+enum { GROWTH_VALUES = 2500, GROWTH_VALUE = 8192 };
+
+struct growth {
+    const xkv_options *options;
+    _Atomic bool done;
+    _Atomic bool failed;
+};
+
+/* Lists again and again: what it sees is in order, and never less than before. */
+static void *list_while_growing(void *argument) {
+    struct growth *growth = argument;
+    struct client client;
+    int64_t last = 0;
+
+    client_open(&client, growth->options, false);
+    while (!atomic_load(&growth->done)) {
+        xkv_bytes key = NOTHING, value, previous = NOTHING;
+        size_t at = 0;
+        MUST(do_list(&client, NOTHING, last % 2 ? 300 : 0) == XKV_OK);
+        while (xkv_reply_next(&client.reply, &at, &key, &value)) {
+            if (order_of(previous, key) >= 0 || value.len != GROWTH_VALUE)
+                atomic_store(&growth->failed, true);
+            previous = key;
+        }
+        MUST(do_plain(&client, XKV_OP_SIZE) == XKV_OK);
+        if (client.reply.number < last)
+            atomic_store(&growth->failed, true);
+        last = client.reply.number;
+    }
+    client_close(&client);
+    return NULL;
+}
+
+static void grow(const xkv_options *options) {
+    static char value[GROWTH_VALUE];
+    struct growth growth = {.options = options, .done = false};
+    pthread_t readers[3];
+    struct client client;
+    char key[32];
+
+    client_open(&client, options, false);
+    for (size_t i = 0; i < COUNT(readers); i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, list_while_growing, &growth), 0);
+    for (unsigned i = 0; i < GROWTH_VALUES; i++) {
+        snprintf(key, sizeof key, "k%06u", i * 7919 % GROWTH_VALUES);
+        memset(value, (int)('a' + i % 26), sizeof value);
+        do_set(&client, xkv_text(key), bytes_of(value, sizeof value));
+        assert_int_equal(told(&client), XKV_OK);
+    }
+    atomic_store(&growth.done, true);
+    for (size_t i = 0; i < COUNT(readers); i++)
+        pthread_join(readers[i], NULL);
+    assert_false(growth.failed);
+    assert_int_equal(do_plain(&client, XKV_OP_SIZE), XKV_OK);
+    assert_int_equal(client.reply.number, GROWTH_VALUES);
+    client_close(&client);
+}
+
+static void test_growth(void **state) {
+    char path[PATH_SIZE], message[XKV_MESSAGE_SIZE];
+
+    (void)state;
+    for (int durability = 0; durability < 3; durability++) {
+        xkv_options options = disk_options(test_path(path, "growing.kv"));
+        options.durability = durability;
+        options.initial_map_size = 65536;
+        options.track_keys = durability != 0;
+        unlink(path);
+        grow(&options);
+        assert_int_equal(try_open(&options, message), XKV_OK);
+    }
+}
+
+/* A reader in another process has its map outgrown. */
+static void test_growth_under_a_reader(void **state) {
+    char path[PATH_SIZE];
+    xkv_options options = disk_options(test_path(path, "outgrown.kv"));
+    struct client reader;
+    struct child writer;
+    char line[80];
+
+    (void)state;
+    start_writer(&writer, path, XKV_DURABILITY_NONE);
+    options.read_only = true;
+    options.initial_map_size = 65536;
+    client_open(&reader, &options, false);
+    for (int i = 0; i < 5000; i++) {
+        snprintf(line, sizeof line, "set key%d 0123456789012345678901234567890123456789", i);
+        tell(&writer, line);
+        if (i % 50 == 0) {
+            do_list(&reader, NOTHING, 0);
+            assert_int_equal(told(&reader), XKV_OK);
+            assert_int_equal(reader.reply.number, i + 1);
+        }
+    }
+    assert_int_equal(child_end(&writer), 0);
+    client_close(&reader);
+}
+
+int main(int argc, char *argv[]) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bolt_file),
+        cmocka_unit_test(test_other_files),
+        cmocka_unit_test(test_foreign_lmdb_file),
+        cmocka_unit_test(test_garbage_with_the_right_magic),
+        cmocka_unit_test(test_truncated_stores),
+        cmocka_unit_test(test_not_a_file),
+        cmocka_unit_test(test_symbolic_links),
+        cmocka_unit_test(test_missing_and_empty),
+        cmocka_unit_test(test_no_permission),
+        cmocka_unit_test(test_creation),
+        cmocka_unit_test(test_paths_to_one_file),
+        cmocka_unit_test(test_serialization_belongs_to_the_file),
+        cmocka_unit_test(test_damaged_value),
+        cmocka_unit_test(test_readers_beside_a_writer),
+        cmocka_unit_test(test_second_writer),
+        cmocka_unit_test(test_waiting_writer),
+        cmocka_unit_test(test_growth),
+        cmocka_unit_test(test_growth_under_a_reader),
+    };
+
+    if (argc == 4 && strcmp(argv[1], "serve") == 0)
+        return serve(argv[2], argv[3]);
+    test_begin(argv);
+    return test_end(cmocka_run_group_tests(tests, NULL, NULL));
+}

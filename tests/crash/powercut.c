@@ -1,0 +1,431 @@
+/*
+ * powercut.c - simulated power cuts: what was not synced may be lost or torn
+ *
+ * A killed process loses nothing that it wrote, so killing proves nothing about
+ * syncs. Here everything that a store writes to its file, and every sync, is
+ * recorded while it serves commands. Then the power is cut at some moment of
+ * the record: what was synced by then is on the disk; of what was written
+ * since, each 512-byte sector may be there or not. The store is opened from
+ * what is left. With durability full every command acknowledged before the cut
+ * must be there; with relaxed the last ones may be taken back; and never may
+ * the file be damaged. To show that the simulation would find a missing sync,
+ * one is run with syncs that do nothing.
+ */
+#include "../below.h"
+#include "../child.h"
+
+#include <pthread.h>
+
+/* -- The record -------------------------------------------------------------- */
+
+enum event_kind { WRITTEN, SYNCED, TRUNCATED, ACKNOWLEDGED };
+
+struct event {
+    enum event_kind kind;
+    bool durable; /* written by a descriptor that syncs each write */
+    size_t at, size;
+    unsigned char *data;
+};
+
+static struct {
+    pthread_mutex_t mutex;
+    struct event *events;
+    size_t count, room;
+    bool forgets_syncs;
+} record = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void record_event(struct event event, const void *data) {
+    if (data) {
+        event.data = malloc(event.size + 1);
+        MUST(event.data);
+        memcpy(event.data, data, event.size);
+    }
+    pthread_mutex_lock(&record.mutex);
+    if (record.count == record.room) {
+        record.room = record.room * 2 + 1024;
+        record.events = realloc(record.events, record.room * sizeof *record.events);
+        MUST(record.events);
+    }
+    record.events[record.count++] = event;
+    pthread_mutex_unlock(&record.mutex);
+}
+
+static void record_clear(void) {
+    for (size_t i = 0; i < record.count; i++)
+        free(record.events[i].data);
+    free(record.events);
+    record.events = NULL;
+    record.count = record.room = 0;
+}
+
+static int64_t record_write(int fd, int64_t at, const void *data, size_t size) {
+    bool durable = (fcntl(fd, F_GETFL) & O_DSYNC) != 0 && !record.forgets_syncs;
+
+    record_event((struct event){WRITTEN, durable, (size_t)at, size, NULL}, data);
+    return (int64_t)size;
+}
+
+/* Called before the system syncs; what follows in the record follows the sync. */
+static int record_sync(int fd) {
+    (void)fd;
+    if (!record.forgets_syncs)
+        record_event((struct event){.kind = SYNCED}, NULL);
+    return 0;
+}
+
+static int record_truncate(int fd, int64_t size) {
+    (void)fd;
+    record_event((struct event){.kind = TRUNCATED, .at = (size_t)size}, NULL);
+    return 0;
+}
+
+/* -- Commands, which follow from their numbers ------------------------------- */
+
+enum { KEYS = 30, WINDOW = 24, COMMANDS = 1500, VALUE_MAX = 75000 };
+
+static char padding[1500];
+
+static xkv_bytes key_of(char out[2000], unsigned n) {
+    int pad = n % 6 == 5 ? 1200 : 0;
+    return bytes_of(out, (size_t)snprintf(out, 2000, "key:%.*s%u", pad, padding, n));
+}
+
+struct step {
+    int op;
+    unsigned key;
+    struct rng rng; /* the rest of the value */
+};
+
+static struct step step_of(uint64_t number) {
+    struct rng rng = {test.seed + number * 7919};
+    size_t drawn = rng_below(&rng, 1000);
+    int op = drawn < 700 ? XKV_OP_SET : drawn < 997 ? XKV_OP_DELETE : XKV_OP_CLEAR;
+    unsigned key = (unsigned)rng_below(&rng, KEYS);
+
+    return (struct step){op, key, rng};
+}
+
+/* Starts with the number of its command. Large values become ever larger, so
+ * that the file keeps growing and free pages seldom fit. */
+static xkv_bytes value_of(unsigned char out[VALUE_MAX + 8], uint64_t number) {
+    struct rng rng = step_of(number).rng;
+    size_t large = 1000 + number * (VALUE_MAX - 1000) / COMMANDS;
+    size_t len = 8 + rng_below(&rng, rng_chance(&rng, 200) ? large : 300);
+
+    memcpy(out, &number, 8);
+    rng_fill(&rng, out + 8, len - 8);
+    return bytes_of(out, len);
+}
+
+/* Which command wrote each key, 0 for none. */
+struct state {
+    uint64_t keys[KEYS];
+};
+
+static void apply(struct state *state, uint64_t number) {
+    struct step step = step_of(number);
+
+    if (step.op == XKV_OP_CLEAR)
+        memset(state, 0, sizeof *state);
+    else
+        state->keys[step.key] = step.op == XKV_OP_SET ? number : 0;
+}
+
+/* -- Recording --------------------------------------------------------------- */
+
+static unsigned char *base; /* the file when the record begins */
+static size_t base_size;
+
+static void read_base(const char *path) {
+    FILE *file = fopen(path, "rb");
+    struct stat status;
+
+    MUST(file && fstat(fileno(file), &status) == 0);
+    base_size = (size_t)status.st_size;
+    base = malloc(base_size + 1);
+    MUST(base && fread(base, 1, base_size, file) == base_size);
+    fclose(file);
+}
+
+static void submit(xkv_store *store, xkv_queue *queue, uint64_t number) {
+    static unsigned char value[VALUE_MAX + 8];
+    struct step step = step_of(number);
+    char key[2000];
+    xkv_reply reply;
+
+    xkv_command command = {.op = step.op, .key = key_of(key, step.key)};
+    if (step.op == XKV_OP_SET)
+        command.value = value_of(value, number);
+    xkv_reply_init(&reply, NULL, 0);
+    MUST(xkv_submit(store, &command, &reply, queue, number) == XKV_PENDING);
+}
+
+/* Serves the commands with a window of them under way. */
+static void make_record(const xkv_options *options) {
+    xkv_queue *queue = xkv_queue_new();
+    xkv_completion done[WINDOW];
+    uint64_t submitted = 0, acknowledged = 0;
+
+    MUST(queue);
+    xkv_close(must_open(options));
+    read_base(options->path);
+    xkv_store *store = must_open(options);
+    below_watch(options->path);
+    while (acknowledged < COMMANDS) {
+        while (submitted < COMMANDS && submitted - acknowledged < WINDOW)
+            submit(store, queue, ++submitted);
+        size_t count = xkv_completions(queue, done, WINDOW, -1);
+        for (size_t i = 0; i < count; i++) {
+            MUST(done[i].reply.status == XKV_OK && done[i].tag == ++acknowledged);
+            record_event((struct event){.kind = ACKNOWLEDGED}, NULL);
+            xkv_reply_clear(&done[i].reply);
+        }
+    }
+    below_ignore();
+    xkv_close(store);
+    xkv_queue_free(queue);
+}
+
+/* -- Cutting the power ------------------------------------------------------- */
+
+enum { SECTOR = 512, IMAGE_MAX = 64 << 20 };
+
+static unsigned char *image;
+static size_t image_size;
+
+/* Writes those sectors of an event that chance leaves; percent of them. */
+static void put_sectors(const struct event *event, struct rng *rng, unsigned percent) {
+    size_t at = event->at, end = at + event->size;
+
+    MUST(end <= IMAGE_MAX);
+    while (at < end) {
+        size_t next = (at / SECTOR + 1) * SECTOR < end ? (at / SECTOR + 1) * SECTOR : end;
+        if (rng_below(rng, 100) < percent) {
+            if (next > image_size)
+                image_size = next;
+            memcpy(image + at, event->data + (at - event->at), next - at);
+        }
+        at = next;
+    }
+}
+
+/* Without a sync an event may be there, be lost, or be there in part. */
+static void put_event(const struct event *event, struct rng *rng, bool synced) {
+    static const unsigned percents[] = {0, 0, 50, 90, 100, 100};
+    unsigned percent = synced ? 100 : percents[rng_below(rng, COUNT(percents))];
+
+    if (event->kind == WRITTEN)
+        put_sectors(event, rng, percent);
+    if (event->kind == TRUNCATED && percent >= 50)
+        image_size = event->at;
+}
+
+/* The disk after the power was cut during event number cut. */
+static void make_image(size_t cut, struct rng *rng) {
+    size_t synced = 0;
+
+    for (size_t i = 0; i < cut; i++) {
+        if (record.events[i].kind == SYNCED)
+            synced = i;
+    }
+    memset(image, 0, IMAGE_MAX);
+    memcpy(image, base, base_size);
+    image_size = base_size;
+    for (size_t i = 0; i <= cut; i++) {
+        const struct event *event = &record.events[i];
+        put_event(event, rng, i < synced || (event->durable && i < cut));
+    }
+}
+
+static void write_image(const char *path) {
+    char lock[PATH_SIZE + 8];
+    FILE *file = fopen(path, "wb");
+
+    snprintf(lock, sizeof lock, "%s-lock", path);
+    unlink(lock);
+    MUST(file && fwrite(image, 1, image_size, file) == image_size && fclose(file) == 0);
+}
+
+/* -- What is left ------------------------------------------------------------ */
+
+/* False if the store does not open or something in it is damaged. */
+static bool find_state(const xkv_options *options, struct state *found) {
+    static unsigned char expected[VALUE_MAX + 8];
+    char message[XKV_MESSAGE_SIZE] = "", key[2000];
+    struct client client = {NULL, NULL, 0, {0}};
+    int64_t count = 0;
+    bool whole = xkv_open(options, &client.store, message, sizeof message) == XKV_OK;
+
+    if (!whole) {
+        fprintf(stderr, "%s\n", message);
+        return false;
+    }
+    memset(found, 0, sizeof *found);
+    for (unsigned n = 0; n < KEYS && whole; n++) {
+        int status = do_get(&client, key_of(key, n));
+        if (status == XKV_E_KEY_NOT_FOUND)
+            continue;
+        whole = status == XKV_OK && client.reply.len >= 8;
+        if (whole)
+            memcpy(&found->keys[n], client.reply.data, 8);
+        whole = whole && same_bytes(answer(&client), value_of(expected, found->keys[n]));
+        count++;
+    }
+    whole = whole && do_list(&client, NOTHING, 0) == XKV_OK && client.reply.number == count;
+    whole = whole && do_plain(&client, XKV_OP_SIZE) == XKV_OK && client.reply.number == count;
+    whole = whole && do_set(&client, LIT("after"), LIT("the cut")) == XKV_OK;
+    client_close(&client);
+    return whole;
+}
+
+/* The same in another process, since LMDB may crash on what is damaged. */
+static bool find_state_apart(const char *path, struct state *found) {
+    char seed[32], line[64];
+    const char *const arguments[] = {"look", path, seed, NULL};
+    struct child child;
+    bool whole;
+
+    snprintf(seed, sizeof seed, "%" PRIu64, test.seed);
+    child_start(&child, arguments);
+    whole = child_says(&child, "whole");
+    for (unsigned n = 0; n < KEYS && whole; n++) {
+        whole = child_hear(&child, line, sizeof line);
+        found->keys[n] = whole ? strtoull(line, NULL, 10) : 0;
+    }
+    return child_end(&child) == 0 && whole;
+}
+
+static int look(const char *path, const char *seed) {
+    xkv_options options = disk_options(path);
+    struct state found;
+
+    test.seed = strtoull(seed, NULL, 10);
+    options.durability = XKV_DURABILITY_NONE;
+    if (!freopen("/dev/null", "w", stderr) || !find_state(&options, &found))
+        return 1;
+    printf("whole\n");
+    for (unsigned n = 0; n < KEYS; n++)
+        printf("%" PRIu64 "\n", found.keys[n]);
+    return 0;
+}
+
+/* How many commands have taken effect: least to most; UINT64_MAX if no such
+ * number explains what is there. */
+static uint64_t explain(const struct state *found, uint64_t least, uint64_t most) {
+    struct state state = {{0}};
+
+    for (uint64_t number = 0; number <= most && number <= COMMANDS; number++) {
+        if (number > 0)
+            apply(&state, number);
+        if (number >= least && memcmp(&state, found, sizeof state) == 0)
+            return number;
+    }
+    return UINT64_MAX;
+}
+
+struct tally {
+    unsigned cuts, damaged, lost;
+};
+
+static void cut_at(const xkv_options *options, size_t cut, struct rng *rng, struct tally *tally) {
+    uint64_t acknowledged = 0;
+    struct state found;
+
+    for (size_t i = 0; i < cut; i++)
+        acknowledged += record.events[i].kind == ACKNOWLEDGED;
+    make_image(cut, rng);
+    write_image(options->path);
+    tally->cuts++;
+    bool whole = record.forgets_syncs ? find_state_apart(options->path, &found)
+                                      : find_state(options, &found);
+    if (!whole)
+        tally->damaged++;
+    else if (explain(&found, acknowledged, acknowledged + WINDOW) == UINT64_MAX) {
+        tally->lost++;
+        if (explain(&found, 0, acknowledged + WINDOW) == UINT64_MAX)
+            tally->damaged++; /* not the state of any moment */
+    }
+}
+
+/* A third of the cuts right after an acknowledgement, the others anywhere. */
+static size_t any_cut(struct rng *rng) {
+    size_t cut = rng_below(rng, record.count);
+
+    if (rng_chance(rng, 333)) {
+        while (cut + 1 < record.count && record.events[cut].kind != ACKNOWLEDGED)
+            cut++;
+    }
+    return cut;
+}
+
+static struct tally cut_often(int durability, bool forgets_syncs, unsigned cuts) {
+    struct rng rng = rng_for("power cuts");
+    struct tally tally = {0, 0, 0};
+    char path[PATH_SIZE];
+
+    xkv_options options = disk_options(test_path(path, "cut.kv"));
+    options.durability = durability;
+    options.initial_map_size = 65536;
+    record.forgets_syncs = forgets_syncs;
+    make_record(&options);
+    options.durability = XKV_DURABILITY_NONE; /* looking needs no syncs */
+    options.track_keys = true;
+    for (size_t i = 0; i < record.count; i++) { /* these are rare, and delicate */
+        if (record.events[i].kind == TRUNCATED)
+            cut_at(&options, i, &rng, &tally);
+    }
+    while (tally.cuts < cuts)
+        cut_at(&options, any_cut(&rng), &rng, &tally);
+    printf("%u cuts: %u lost acknowledged commands, %u damaged\n", tally.cuts, tally.lost,
+           tally.damaged);
+    record_clear();
+    free(base);
+    unlink(path);
+    return tally;
+}
+
+/* -- The tests --------------------------------------------------------------- */
+
+static void test_full(void **state) {
+    struct tally tally = cut_often(XKV_DURABILITY_FULL, false, SANITIZED ? 60 : 300);
+
+    (void)state;
+    assert_int_equal(tally.damaged, 0);
+    assert_int_equal(tally.lost, 0);
+}
+
+static void test_relaxed(void **state) {
+    struct tally tally = cut_often(XKV_DURABILITY_RELAXED, false, SANITIZED ? 60 : 300);
+
+    (void)state;
+    assert_int_equal(tally.damaged, 0);
+}
+
+/* A disk that says it has synced when it has not is found out. */
+static void test_syncs_that_do_nothing(void **state) {
+    struct tally tally = cut_often(XKV_DURABILITY_FULL, true, 20);
+
+    (void)state;
+    assert_true(tally.damaged + tally.lost > 10);
+}
+
+int main(int argc, char *argv[]) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_relaxed),
+        cmocka_unit_test(test_syncs_that_do_nothing),
+    };
+
+    memset(padding, 'p', sizeof padding - 1);
+    if (argc == 4 && strcmp(argv[1], "look") == 0)
+        return look(argv[2], argv[3]);
+    test_begin(argv);
+    image = malloc(IMAGE_MAX);
+    MUST(image);
+    below.on_write = record_write;
+    below.on_sync = record_sync;
+    below.on_truncate = record_truncate;
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    free(image);
+    return test_end(failures);
+}

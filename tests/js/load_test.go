@@ -1,0 +1,99 @@
+package js_test
+
+import "testing"
+
+// 200 virtual users write keys of their own and count in one each; nothing may
+// be lost.
+func TestManyVUs(t *testing.T) {
+	kinds := []struct{ name, options string }{
+		{"memory", `{backend: "memory"}`},
+		{"memory, tracked", `{backend: "memory", trackKeys: true}`},
+		{"disk", `{}`},
+		{"disk, tracked", `{trackKeys: true}`},
+		{"disk, relaxed", `{disk: {durability: "relaxed"}}`},
+	}
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			res := mustRun(t, imports+`
+				const kv = openKv(`+kind.options+`);`+manyVUs, options{})
+			res.want("wrong values", "0")
+			res.want("keys", "2200")
+			res.want("counts", "2000")
+			res.want("after clear", "0")
+			if kind.options != `{}` {
+				return
+			}
+			res = mustRun(t, imports+`const kv = openKv();
+				export default async function () { tell("keys", await kv.size()); }`,
+				options{dir: res.dir})
+			res.want("keys", "0")
+		})
+	}
+}
+
+const manyVUs = `
+	export const options = {scenarios: {all: {
+		executor: "per-vu-iterations", vus: 200, iterations: 10}}};
+
+	const mine = "vu:" + __VU + ":";
+	export default async function () {
+		const key = mine + __ITER;
+		await kv.set(key, {vu: __VU, iteration: __ITER});
+		const back = await kv.get(key);
+		if (back.vu !== __VU || back.iteration !== __ITER) throw new Error("not what I wrote");
+		await kv.set("count:" + __VU, (__ITER === 0 ? 0 : await kv.get("count:" + __VU)) + 1);
+		const other = await kv.randomKey({prefix: "vu:"});
+		if (!await kv.exists(other)) throw new Error(other + " does not exist");
+		if (__ITER === 5) {
+			const own = await kv.list({prefix: mine});
+			if (own.length !== 6) throw new Error("list found " + own.length + " of 6");
+			kv.set("gone:" + __VU, 1);
+			kv.delete("gone:" + __VU);
+		}
+	}
+
+	export async function teardown() {
+		const list = await kv.list({prefix: "vu:"});
+		tell("wrong values", list.filter(({key, value}) =>
+			key !== "vu:" + value.vu + ":" + value.iteration).length);
+		const counts = (await kv.list({prefix: "count:"})).map((e) => e.value);
+		tell("counts", counts.reduce((a, b) => a + b));
+	}
+
+	export async function handleSummary() {
+		tell("keys", await kv.size());
+		await kv.clear();
+		tell("after clear", await kv.size());
+		return {};
+	}`
+
+// No virtual user sees half of what another does.
+func TestAtomicClear(t *testing.T) {
+	t.Parallel()
+	res := mustRun(t, imports+`
+		export const options = {scenarios: {
+			change: {executor: "constant-vus", vus: 1, duration: "1s", exec: "change"},
+			look: {executor: "constant-vus", vus: 4, duration: "1s", exec: "look"},
+		}};
+		const kvs = {memory: openKv({backend: "memory"}), disk: openKv({trackKeys: true})};
+		const names = ["a", "b", "c", "d"];
+		export async function change() {
+			for (const name in kvs) {
+				await kvs[name].set("a", 1);
+				await kvs[name].set("b", 1);
+				await kvs[name].clear();
+			}
+		}
+		export async function look() {
+			for (const name in kvs) {
+				// Whatever the moment, b is never there without a.
+				const keys = (await kvs[name].list()).map((e) => e.key).join();
+				if (keys === "b") tell("half", name);
+				tell("looked", 1);
+			}
+		}`, options{})
+	res.want("looked", "1")
+	if half := res.reports["half"]; len(half) > 0 {
+		t.Errorf("half a clear was seen %d times", len(half))
+	}
+}

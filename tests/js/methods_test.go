@@ -1,0 +1,212 @@
+package js_test
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestMethods(t *testing.T) {
+	t.Parallel()
+	runRows(t, stores("json"), []row{
+		// get, set
+		{`const value = {a: 1}; return await kv.set("k", value) === value;`, `true`},
+		{`await kv.set("k", 1); await kv.set("k", 2); return [await kv.get("k"), await kv.size()];`,
+			`[2,1]`},
+		{`kv.get("not here")`, `!KeyNotFoundError|get|"not here"`},
+		{`await kv.set("k", 1, "more", {}); return kv.get("k", "more");`, `1`},
+		{`[typeof kv.exists("k").then, kv.set("k", 1) instanceof Promise]`,
+			`["function",true]`},
+
+		// delete, exists
+		{`await kv.set("k", null);
+		return [await kv.exists("k"), await kv.delete("k"), await kv.exists("k")];`,
+			`[true,true,false]`},
+		{`kv.delete("never there")`, `true`},
+		{`await kv.set("k", 1); await kv.delete("k"); return kv.get("k");`,
+			`!KeyNotFoundError|"k"`},
+		{`kv.exists("never there")`, `false`},
+
+		// clear, size
+		{`await fill(kv, ["a", "b", "c"]);
+		return [await kv.size(), await kv.clear(), await kv.size(), await kv.list()];`,
+			`[3,true,0,[]]`},
+		{`kv.clear()`, `true`},
+		{`typeof await kv.size()`, `"number"`},
+		{`await kv.clear(); await kv.set("a", 1); return [await kv.size(), await kv.randomKey()];`,
+			`[1,"a"]`},
+
+		// list
+		{`kv.list()`, `[]`},
+		{`kv.list({prefix: "x"})`, `[]`},
+		{`await fill(kv, ["b", "a:2", "a:1", "a", "c"]); return (await kv.list()).map((e) => e.key);`,
+			`["a","a:1","a:2","b","c"]`},
+		{`await fill(kv, ["b", "a:2", "a:1", "a", "c"]); return kv.list({prefix: "a:"});`,
+			`[{"key":"a:1","value":"a:1"},{"key":"a:2","value":"a:2"}]`},
+		{`await fill(kv, ["b", "a:2", "a:1", "a", "c"]); return kv.list({prefix: "a", limit: 2});`,
+			`[{"key":"a","value":"a"},{"key":"a:1","value":"a:1"}]`},
+		{`await fill(kv, ["b", "a"]); const count = async (o) => (await kv.list(o)).length;
+		return [await count({limit: 1}), await count({limit: 2}), await count({limit: 3}),
+			await count({limit: 0}), await count({limit: -5}), await count({limit: 250000}),
+			await count({limit: 1.0}), await count({limit: null}), await count({limit: undefined}),
+			await count({prefix: ""}), await count({prefix: null}), await count(null),
+			await count(undefined), await count({}), await count(Object.create(null))];`,
+			`[1,2,2,2,2,2,1,2,2,2,2,2,2,2,2]`},
+		{`await fill(kv, ["a"]); const list = await kv.list(); const [entry] = list;
+		list.push(1); entry.more = 2;
+		return [Array.isArray(list), list.length, Object.keys(entry),
+			Object.getPrototypeOf(entry) === Object.prototype];`,
+			`[true,2,["key","value","more"],true]`},
+
+		// The byte order of UTF-8 is not the order of JavaScript's strings.
+		{`await fill(kv, ["\u{10000}", "\uffff", "\u00e9", "z", "Z", "a\u0000", "a", "\u0000", "10", "9"]);
+		return (await kv.list()).map((e) => e.key);`,
+			"[\"\\u0000\",\"10\",\"9\",\"Z\",\"a\",\"a\\u0000\",\"z\",\"é\",\"\uffff\",\"\U00010000\"]"},
+		{`await fill(kv, ["\u00e9a", "\u00e8", "\u00e9"]);
+		return (await kv.list({prefix: "\u00e9"})).map((e) => e.key);`, `["é","éa"]`},
+
+		// randomKey
+		{`kv.randomKey()`, `""`},
+		{`kv.randomKey({prefix: "a"})`, `""`},
+		{`await fill(kv, ["b:1"]);
+		return [await kv.randomKey(), await kv.randomKey({prefix: "b:"}),
+			await kv.randomKey({prefix: "b:1"}), await kv.randomKey({prefix: "b:10"}),
+			await kv.randomKey({prefix: ""}), await kv.randomKey({prefix: null}),
+			await kv.randomKey({}), await kv.randomKey(null)];`,
+			`["b:1","b:1","b:1","","b:1","b:1","b:1","b:1"]`},
+		{`await fill(kv, ["a", "b:1", "b:2", "b:3", "c"]); const seen = {};
+		for (let i = 0; i < 300; i++) seen[await kv.randomKey({prefix: "b:"})] = 1;
+		return Object.keys(seen).sort();`, `["b:1","b:2","b:3"]`},
+		{`await fill(kv, ["a", "b", "c"]); const seen = {};
+		for (let i = 0; i < 300; i++) seen[await kv.randomKey()] = 1;
+		return Object.keys(seen).sort();`, `["a","b","c"]`},
+
+		// rebuildKeyList
+		{`kv.rebuildKeyList()`, `true`},
+		{`await fill(kv, ["a", "b"]); await kv.delete("a");
+		return [await kv.rebuildKeyList(), await kv.size(), await kv.randomKey()];`,
+			`[true,1,"b"]`},
+		{`const done = [kv.set("a", 1), kv.rebuildKeyList(), kv.delete("a"), kv.set("b", 2),
+			kv.rebuildKeyList(), kv.randomKey(), kv.size()];
+		return (await Promise.all(done)).slice(4);`, `[true,"b",1]`},
+
+		// The object itself
+		{`["get", "set", "delete", "exists", "clear", "size", "list", "randomKey",
+			"rebuildKeyList", "close"].filter((name) => typeof kv[name] !== "function")`, `[]`},
+	})
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	rows := []row{
+		{`const key = "k".repeat(32768); await kv.set(key, 1);
+		return [await kv.get(key), await kv.exists(key), (await kv.list())[0].key === key,
+			await kv.randomKey() === key, await kv.delete(key), await kv.size()];`,
+			`[1,true,true,true,true,0]`},
+		{`const key = "\u20ac".repeat(10922) + "ab"; await kv.set(key, 1); return kv.get(key);`, `1`},
+		{`kv.get("\u20ac".repeat(10923))`, `!InvalidOptionsError|get|32768|32769`},
+		{`await fill(kv, ["a\u0000b", "a", "\u0000"]);
+		return [await kv.get("a\u0000b"), await kv.get("a"), await kv.get("\u0000")];`,
+			`["a\u0000b","a","\u0000"]`},
+		{`const long = "x".repeat(511);
+		await fill(kv, [long, long + "a", long + "b", long.slice(1), long + "a".repeat(5000)]);
+		return (await kv.list({prefix: long})).map((e) => e.key.length);`, `[511,512,5511,512]`},
+		{`await fill(kv, ["__proto__", "constructor", " ", "\n"]);
+		return (await kv.list()).map((e) => e.key);`, `["\n"," ","__proto__","constructor"]`},
+	}
+	for _, call := range []string{"get(K)", "set(K, 1)", "delete(K)", "exists(K)"} {
+		method, _, _ := strings.Cut(call, "(")
+		refused := func(key string, words ...string) {
+			want := strings.Join(append([]string{"!InvalidOptionsError", method, "key"}, words...), "|")
+			rows = append(rows, row{"kv." + strings.Replace(call, "K", key, 1), want})
+		}
+		refused(`undefined`, "undefined")
+		refused(`null`, "null")
+		refused(`42`, "number")
+		refused(`true`, "boolean")
+		refused(`10n`)
+		refused(`""`, "empty")
+		refused(`({})`, "object")
+		refused(`["k"]`, "array")
+		refused(`new String("k")`)
+		refused(`Symbol("k")`, "symbol")
+		refused(`(() => "k")`, "function")
+		refused(`({toString: () => "k"})`)
+		refused(`"a\ud800b"`, "surrogate")
+		refused(`"\udc00"`, "surrogate")
+		refused(`"k".repeat(32769)`, "32769", "32768")
+		refused(`"k".repeat(3000000)`, "3000000", "32768")
+		rows = append(rows, row{"kv." + method + "()", "!InvalidOptionsError|" + method + "|key"})
+	}
+	runRows(t, stores("json"), rows)
+}
+
+// Whatever is wrong with an argument, nothing is done.
+func TestMethodOptions(t *testing.T) {
+	t.Parallel()
+	rows := []row{
+		{`kv.list({limit: 250001})`, `!InvalidOptionsError|list|limit|250001|250000`},
+		{`kv.list({limit: 2 ** 53})`, `!InvalidOptionsError|list|limit|250000`},
+		{`kv.list({limit: 1e300})`, `!InvalidOptionsError|list|limit`},
+		{`kv.list({limit: 1.5})`, `!InvalidOptionsError|list|limit|1.5|integer`},
+		{`kv.list({limit: "5"})`, `!InvalidOptionsError|list|limit|"5"|integer`},
+		{`kv.list({limit: NaN})`, `!InvalidOptionsError|list|limit|NaN|integer`},
+		{`kv.list({limit: Infinity})`, `!InvalidOptionsError|list|limit|Infinity`},
+		{`kv.list({limit: -Infinity})`, `!InvalidOptionsError|list|limit|Infinity`},
+		{`kv.list({limit: true})`, `!InvalidOptionsError|list|limit|true`},
+		{`kv.list({limit: 5n})`, `!InvalidOptionsError|list|limit`},
+		{`kv.list({limit: {}})`, `!InvalidOptionsError|list|limit|object`},
+		{`kv.list({limit: new Number(5)})`, `!InvalidOptionsError|list|limit`},
+		{`kv.list({limit: {valueOf: () => 5}})`, `!InvalidOptionsError|list|limit`},
+		{`kv.list({limt: 5})`, `!InvalidOptionsError|list|limt|did you mean "limit"`},
+		{`kv.list({Limit: 5})`, `!InvalidOptionsError|list|Limit|did you mean "limit"`},
+		{`kv.list({completelyElse: 5})`, `!InvalidOptionsError|list|completelyElse`},
+		{`kv.randomKey({limit: 5})`, `!InvalidOptionsError|randomKey|limit`},
+	}
+	for _, method := range []string{"list", "randomKey"} {
+		refused := func(options string, words ...string) {
+			want := strings.Join(append([]string{"!InvalidOptionsError", method}, words...), "|")
+			rows = append(rows, row{"kv." + method + "(" + options + ")", want})
+		}
+		refused(`{prefx: "a"}`, `"prefx"`, `did you mean "prefix"`)
+		refused(`{prefix: 5}`, "prefix", "5", "string")
+		refused(`{prefix: new String("a")}`, "prefix", "string")
+		refused(`{prefix: ["a"]}`, "prefix", "array")
+		refused(`{prefix: Symbol("a")}`, "prefix", "symbol")
+		refused(`{prefix: "\ud800"}`, "prefix", "surrogate")
+		refused(`{[Symbol.iterator]: 1, prefix: 1n}`, "prefix")
+		refused(`"a"`, "object", "string")
+		refused(`5`, "object", "number")
+		refused(`true`, "object", "boolean")
+		refused(`[]`, "object", "array")
+		refused(`(() => 1)`, "object", "function")
+		refused(`Symbol("s")`, "object", "symbol")
+		refused(`new Date(0)`, "object")
+		refused(`new Map()`, "object")
+		refused(`new (class Options {})()`, "object")
+	}
+	// A prefix longer than any key matches none.
+	rows = append(rows, row{
+		`await fill(kv, ["a"]); const prefix = "a".repeat(40000);
+		return [await kv.list({prefix}), await kv.randomKey({prefix})];`, `[[],""]`})
+	runRows(t, stores("json"), rows)
+}
+
+// Without a limit, list gives more than the limit could ask for.
+func TestListOfEverything(t *testing.T) {
+	t.Parallel()
+	res := mustRun(t, imports+`
+		const stores = {memory: openKv({backend: "memory"}), disk: openKv()};
+		export default async function () {
+			for (const name in stores) {
+				const kv = stores[name];
+				for (let i = 1; i <= 251000; i++) {
+					const done = kv.set("k" + i, 0);
+					if (i % 5000 === 0) await done;
+				}
+				const all = await kv.list();
+				tell(name, [all.length, (await kv.list({limit: 250000})).length, await kv.size()]);
+			}
+		}`, options{})
+	res.want("memory", "251000,250000,251000")
+	res.want("disk", "251000,250000,251000")
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# readme.sh K6: runs every js block of README.md and docs/API.md as a k6 script
+# of its own, each in a new directory. A block that is marked "js fragment" is
+# put into a script first.
+set -uo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+k6=$(realpath "${1:?usage: readme.sh K6}")
+source "$root/tests/run-script.sh"
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+before='import { openKv } from "k6/x/kv";
+const kv = openKv({ backend: "memory" });
+export default async function () {'
+
+# Writes the blocks of a file as DIR/LINE.js, LINE being where the block starts.
+extract() {
+    awk -v dir="$2" -v before="$before" '
+        /^```js( fragment)?$/ {
+            inside = 1
+            end = NF > 1 ? "}" : ""
+            out = sprintf("%s/%04d.js", dir, NR)
+            if (NF > 1) print before > out
+            next
+        }
+        /^```$/ && inside { inside = 0; print end > out; close(out) }
+        inside { print > out }
+    ' "$1"
+}
+
+found=0 failures=0
+for file in README.md docs/API.md; do
+    mkdir -p "$dir/blocks"
+    extract "$root/$file" "$dir/blocks"
+    for script in "$dir"/blocks/*.js; do
+        [[ -e $script ]] || continue
+        found=$((found + 1))
+        line=$(basename "$script" .js)
+        mkdir -p "$dir/run"
+        (cd "$dir/run" && run_script "$k6" "$file, line $((10#$line))" "$script") ||
+            failures=$((failures + 1))
+        rm -rf "$dir/run"
+    done
+    rm -rf "$dir/blocks"
+done
+
+if ((found == 0)); then
+    echo "    FAILED  no script found in README.md"
+    exit 1
+fi
+((failures == 0))

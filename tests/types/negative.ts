@@ -1,0 +1,226 @@
+// What the types must accept and what they must reject. "@ts-expect-error"
+// fails the check when the line below it compiles, so a type that became too
+// loose is noticed as well as one that became too strict.
+import kvModule, { openKv } from "k6/x/kv";
+import type { Entry, JSONValue, KV, KVError, KVErrorName, OpenKvOptions } from "k6/x/kv";
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function same<A, B>(_: Same<A, B>): void {}
+
+// --- openKv ---
+
+openKv();
+openKv(null);
+openKv({});
+openKv({ backend: null, path: undefined, disk: null });
+openKv({
+  backend: "disk",
+  path: "data/users.kv",
+  serialization: "json",
+  trackKeys: true,
+  memory: { shardCount: 4 },
+  disk: {
+    timeout: "1s",
+    durability: "relaxed",
+    noSync: false,
+    readOnly: false,
+    initialMmapSize: "64MiB",
+    noGrowSync: true,
+    noFreelistSync: true,
+    preLoadFreelist: true,
+    freelistType: "map",
+    mlock: false,
+  },
+  metrics: { operations: false },
+});
+const options: OpenKvOptions = { backend: "memory", name: "users" };
+openKv(options);
+kvModule.openKv({ disk: { timeout: 500, initialMmapSize: 1 << 20 } });
+
+// @ts-expect-error no such backend
+openKv({ backend: "mongodb" });
+// @ts-expect-error no such serialization
+openKv({ serialization: "xml" });
+// @ts-expect-error misspelt
+openKv({ trackkeys: true });
+// @ts-expect-error belongs into disk
+openKv({ readOnly: true });
+// @ts-expect-error not a boolean
+openKv({ trackKeys: "yes" });
+// @ts-expect-error no such durability
+openKv({ disk: { durability: "some" } });
+// @ts-expect-error shards are counted
+openKv({ memory: { shardCount: "4" } });
+// @ts-expect-error options are an object
+openKv("disk");
+// @ts-expect-error one argument
+openKv({}, {});
+// @ts-expect-error not exported
+import { close } from "k6/x/kv";
+// @ts-expect-error a helper of the types, not part of them
+import type { Bytes } from "k6/x/kv";
+
+// --- json ---
+
+interface User {
+  name: string;
+  roles?: string[];
+}
+
+interface Tree {
+  value: number;
+  children: Tree[];
+  parent?: Tree;
+}
+
+declare const user: User;
+declare const tree: Tree;
+declare const users: readonly User[];
+declare const unknown: unknown;
+declare const anything: any;
+declare const json: JSONValue;
+
+const kv = openKv({ backend: "memory" });
+same<typeof kv, KV>(true);
+
+export async function jsonStore(): Promise<void> {
+  const known: User = await kv.get("user:1");
+  const generic = await kv.get<User>("user:1");
+  same<typeof generic, User>(true);
+  console.log(known.name, (await kv.get("user:1")).anything.at.all);
+
+  const back = await kv.set("user:1", user);
+  same<typeof back, User>(true);
+  await kv.set("text", "text");
+  await kv.set("number", 1);
+  await kv.set("null", null);
+  await kv.set("undefined", undefined);
+  await kv.set("nothing");
+  await kv.set("date", new Date());
+  await kv.set("nested", { a: [1, "two", { three: null }], b: undefined, when: new Date() });
+  await kv.set("tuple", [1, "two"] as const);
+  await kv.set("any", anything);
+  await kv.set("json", json);
+  await kv.set("tree", tree);
+  await kv.set("users", users);
+  await kv.set("unknown", unknown);
+  await kv.set("copy", await kv.get("any"));
+  await kv.set("record", {} as Record<string, User | undefined>);
+  await kv.set("entries", await kv.list());
+  await kv.set("either", Math.random() < 0.5 ? user : null);
+
+  // @ts-expect-error bytes need binary
+  await kv.set("k", new ArrayBuffer(1));
+  // @ts-expect-error bytes need binary
+  await kv.set("k", new Uint8Array(1));
+  // @ts-expect-error not JSON
+  await kv.set("k", 1n);
+  // @ts-expect-error not JSON
+  await kv.set("k", new Map());
+  // @ts-expect-error not JSON
+  await kv.set("k", new Set([1]));
+  // @ts-expect-error not JSON
+  await kv.set("k", () => 1);
+  // @ts-expect-error not JSON
+  await kv.set("k", Symbol("s"));
+  // @ts-expect-error not JSON, further in
+  await kv.set("k", { list: [{ big: 1n }] });
+  // @ts-expect-error a promise that somebody forgot to await
+  await kv.set("k", kv.get("other"));
+  // @ts-expect-error keys are strings
+  await kv.set(1, "value");
+  // @ts-expect-error too many arguments
+  await kv.set("k", 1, 2);
+  // @ts-expect-error keys are strings
+  await kv.get(1);
+  // @ts-expect-error a key is needed
+  await kv.get();
+  // @ts-expect-error a key is needed
+  await kv.exists();
+  // @ts-expect-error keys are strings
+  await kv.delete(null);
+}
+
+// --- string and binary ---
+
+const texts = openKv({ serialization: "string" });
+same<typeof texts, KV<"string">>(true);
+
+export async function stringStore(): Promise<void> {
+  const text = await texts.get("k");
+  same<typeof text, string>(true);
+  await texts.set("k", "text");
+  await texts.set("k", 1);
+  await texts.set("k", true);
+  await texts.set("k", new Uint8Array(1));
+  // @ts-expect-error needs json
+  await texts.set("k", { a: 1 });
+  // @ts-expect-error needs json
+  await texts.set("k", [1]);
+  // @ts-expect-error no text for null
+  await texts.set("k", null);
+  // @ts-expect-error a value is needed
+  await texts.set("k");
+  // @ts-expect-error a string comes back
+  await texts.get<number>("k");
+}
+
+const bytes = openKv({ serialization: "binary" });
+
+export async function binaryStore(): Promise<void> {
+  const buffer = await bytes.get("k");
+  same<typeof buffer, ArrayBuffer>(true);
+  await bytes.set("k", "its UTF-8 bytes");
+  await bytes.set("k", buffer);
+  await bytes.set("k", new Float64Array(2));
+  // @ts-expect-error no bytes
+  await bytes.set("k", 1);
+  // @ts-expect-error no bytes
+  await bytes.set("k", { a: 1 });
+  // @ts-expect-error a value is needed
+  await bytes.set("k");
+}
+
+// --- everything else ---
+
+export async function others(): Promise<void> {
+  same<Awaited<ReturnType<typeof kv.exists>>, boolean>(true);
+  same<Awaited<ReturnType<typeof kv.size>>, number>(true);
+  same<Awaited<ReturnType<typeof kv.delete>>, true>(true);
+  same<Awaited<ReturnType<typeof kv.clear>>, true>(true);
+  same<Awaited<ReturnType<typeof kv.rebuildKeyList>>, true>(true);
+  same<Awaited<ReturnType<typeof kv.randomKey>>, string>(true);
+  same<ReturnType<typeof kv.close>, void>(true);
+
+  const entries = await kv.list<User>({ prefix: "user:", limit: 10 });
+  same<typeof entries, Entry<User>[]>(true);
+  const lines: Entry<string>[] = await texts.list();
+  console.log(lines.map(({ key, value }) => `${key} ${value.length}`).join());
+  await kv.list(null);
+  await kv.randomKey();
+  await kv.randomKey({ prefix: "user:" });
+
+  // @ts-expect-error misspelt
+  await kv.list({ perfix: "user:" });
+  // @ts-expect-error not a number
+  await kv.list({ limit: "10" });
+  // @ts-expect-error an object
+  await kv.randomKey("user:");
+  // @ts-expect-error no such option
+  await kv.randomKey({ limit: 1 });
+  // @ts-expect-error takes nothing
+  await kv.size("user:");
+  // @ts-expect-error no such method
+  await kv.put("k", 1);
+  // @ts-expect-error close is not a promise
+  await kv.close().then();
+}
+
+export function errors(err: KVError): string {
+  const name: KVErrorName = err.name;
+  if (name === "KeyNotFoundError") {
+    return err.message;
+  }
+  // @ts-expect-error no such name
+  return name === "NotFoundError" ? "" : (err.stack ?? "");
+}
