@@ -14,7 +14,7 @@ export CGO_ENABLED=1
 
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 make=(make --no-print-directory --keep-going "--jobs=$jobs")
-if make --help | grep -q -- --output-sync; then
+if [[ $(make --help) == *--output-sync* ]]; then
     make+=(--output-sync=target)
 fi
 
@@ -75,15 +75,20 @@ c_tests() {
     "${make[@]}" "$target"
 }
 
+# What go test prints, without packages that have no tests and with an end.
+go_test() {
+    go test "$@" 2>&1 | sed '/\[no test files\]/d' | cut -c 1-400 | tail -n 300
+}
+
 go_tests() {
     local packages
     packages=$(go list ./... | grep -v '/tests/js$') || return 1
     # shellcheck disable=SC2086 # a list
-    go test $packages
+    go_test $packages
 }
 
 js_tests() {
-    K6_BINARY=$PWD/k6 go test -count=1 ./tests/js
+    K6_BINARY=$PWD/k6 go_test -count=1 ./tests/js
 }
 
 step "build k6" "${make[@]}" all || finish

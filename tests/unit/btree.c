@@ -187,7 +187,7 @@ static void random_phases(key_maker *make, struct rng *rng) {
     static const unsigned puts[] = {900, 500, 100, 700, 50, 950, 0};
     struct twins twins = {XKV__TREE_EMPTY, {NULL, 0, 0}};
     struct twins clones[CLONES] = {{.tree = XKV__TREE_EMPTY}};
-    int steps = SANITIZED ? 3000 : 12000;
+    int steps = SANITIZED ? 2000 : 7000;
 
     for (size_t phase = 0; phase < COUNT(puts); phase++) {
         for (int i = 0; i < steps; i++) {

@@ -708,6 +708,25 @@ static int open_databases(struct lmdb *lmdb, MDB_txn *txn, int serialization) {
     return check_format(lmdb, txn, serialization, is_new);
 }
 
+/* LMDB trusts the pages of its file; so they are checked before it looks at
+ * them. A writer that commits twice meanwhile makes it necessary to try again. */
+static int verify(struct lmdb *lmdb) {
+    MDB_stat stat;
+    int error = XKV__RETRY;
+
+    mdb_env_stat(lmdb->env, &stat);
+    for (int tries = 0; tries < 100 && error == XKV__RETRY; tries++) {
+        MDB_txn *txn;
+        int code = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn);
+        if (code != MDB_SUCCESS)
+            return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
+        error = xkv__file_verify(lmdb->file, stat.ms_psize, mdb_txn_id(txn));
+        mdb_txn_abort(txn);
+    }
+    return error == XKV__RETRY ? xkv__file_corrupt(lmdb->file, "its first pages do not agree")
+                               : error;
+}
+
 /* Opens the databases and builds the index in one transaction. */
 static int load(struct lmdb *lmdb, const xkv_options *options) {
     MDB_txn *txn;
@@ -802,6 +821,8 @@ static int open_checked(struct lmdb *lmdb, const xkv_options *options) {
         error = xkv__file_prepare_lock(lmdb->file, options);
     if (error == XKV_OK)
         error = open_env(lmdb, options);
+    if (error == XKV_OK)
+        error = verify(lmdb);
     return error == XKV_OK ? load(lmdb, options) : error;
 }
 

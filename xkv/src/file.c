@@ -319,8 +319,10 @@ enum {
     META_MAGIC_AT = 16,
     META_VERSION_AT = 20,
     META_PAGE_SIZE_AT = 40,
+    META_FLAGS_AT = 44,
     META_LAST_PAGE_AT = 136,
-    META_TXN_AT = 144
+    META_TXN_AT = 144,
+    FLAG_FIXED_MAP = 1 /* LMDB would map the file to wherever the page says */
 };
 
 static const uint32_t lmdb_magic = 0xBEEFC0DE, bolt_magic = 0xED0CDAED;
@@ -337,7 +339,7 @@ static uint64_t read_u64(const unsigned char *at) {
     return number;
 }
 
-static int fail_corrupt(const xkv__file *file, const char *what) {
+int xkv__file_corrupt(const xkv__file *file, const char *what) {
     return xkv__fail(XKV_E_DISK_STORE_CORRUPT,
                      "\"%s\" is damaged: %s; restore it from a backup or remove it", file->path,
                      what);
@@ -370,7 +372,7 @@ static int check_first_page(xkv__file *file, const unsigned char *meta, bool who
                          file->path, read_u32(meta + META_VERSION_AT));
     uint32_t page = read_u32(meta + META_PAGE_SIZE_AT);
     if (page < 512 || page > 65536 || (page & (page - 1)) != 0)
-        return fail_corrupt(file, "its page size is not one that exists");
+        return xkv__file_corrupt(file, "its page size is not one that exists");
     return XKV_OK;
 }
 
@@ -385,13 +387,16 @@ static int check_size(xkv__file *file, const unsigned char *first) {
     if (error != XKV_OK)
         return error;
     if (!whole || read_u32(second + META_MAGIC_AT) != lmdb_magic)
-        return fail_corrupt(file, "its second page is missing");
+        return xkv__file_corrupt(file, "its second page is missing");
+    if (read_u32(second + META_PAGE_SIZE_AT) != page ||
+        ((first[META_FLAGS_AT] | second[META_FLAGS_AT]) & FLAG_FIXED_MAP))
+        return xkv__file_corrupt(file, "its first pages contradict each other");
     bool newer = read_u64(second + META_TXN_AT) > read_u64(first + META_TXN_AT);
     uint64_t last = read_u64((newer ? second : first) + META_LAST_PAGE_AT);
     if (xkv__sys.fstat(file->fd, &status) != 0)
         return fail_system(XKV_E_DISK_STORE_OPEN, "cannot examine", file->path, errno);
     if (last > (uint64_t)INT64_MAX / page || (uint64_t)status.st_size / page < last + 1)
-        return fail_corrupt(file, "it was cut short");
+        return xkv__file_corrupt(file, "it was cut short");
     return XKV_OK;
 }
 

@@ -42,6 +42,16 @@ void xkv__file_label(const xkv__file *file);
  * unless read_only. */
 int xkv__file_check(xkv__file *file, const xkv_options *options);
 
+/*
+ * Checks the whole structure as of an LMDB transaction: see verify.c. Nothing
+ * may be written meanwhile that this transaction does not keep from being
+ * reused: hold it, or the writer's lock. XKV__RETRY: it is too old by now.
+ */
+int xkv__file_verify(xkv__file *file, size_t page_size, uint64_t txn);
+
+/* XKV_E_DISK_STORE_CORRUPT, with what is wrong as its reason. */
+int xkv__file_corrupt(const xkv__file *file, const char *what);
+
 /* Makes the lock file that LMDB is about to open, with care. */
 int xkv__file_prepare_lock(const xkv__file *file, const xkv_options *options);
 
