@@ -53,6 +53,11 @@ func optionRows() []row {
 		{`opens({backend: {}})`, `!InvalidBackendError|backend|object`},
 		{`opens({backend: "memory\u0000"})`, `!InvalidBackendError|backend`},
 
+		// Numbers are shown as JavaScript shows them.
+		{`opens({disk: {timeout: NaN}})`, invalid + `disk.timeout|it is NaN`},
+		{`opens({disk: {timeout: -Infinity}})`, invalid + `disk.timeout|it is -Infinity`},
+		{`opens({disk: {timeout: 1e300}})`, invalid + `disk.timeout|it is 1e+300`},
+
 		{`opens({serialization: "yaml"})`,
 			`!InvalidSerializationError|"yaml"|"json"|"string"|"binary"`},
 		{`opens({serialization: ""})`, `!InvalidSerializationError|serialization`},

@@ -95,6 +95,7 @@ var values = []value{
 	{`Symbol("s")`, `!SerializerError|symbol`, refused, refused},
 	{`new Map([[1, 2]])`, `!SerializerError|Map`, refused, refused},
 	{`new Set([1])`, `!SerializerError|Set`, refused, refused},
+	{`Promise.resolve(1)`, `!SerializerError|Promise`, refused, refused},
 	{`({a: NaN})`, `!SerializerError|NaN|a`, useJSON, refused},
 	{`({items: [1, {price: NaN}]})`, `!SerializerError|NaN|items[1].price`, useJSON, refused},
 	{`[[0, [-Infinity]]]`, `!SerializerError|-Infinity|[0][1][0]`, useJSON, refused},
@@ -185,6 +186,8 @@ func TestRefusedValueChangesNothing(t *testing.T) {
 func TestValuesInJSON(t *testing.T) {
 	t.Parallel()
 	runRows(t, stores("json"), []row{
+		// Whatever is wrong with a value, the message tells the key as well.
+		{`kv.set("my key", {a: NaN})`, `!SerializerError|set|"my key"|a`},
 		// No argument is the same as undefined.
 		{`const given = await kv.set("k"); return [given, await kv.get("k")];`,
 			`[undefined,null]`},

@@ -666,7 +666,7 @@ static int check_format(struct lmdb *lmdb, MDB_txn *txn, int serialization, bool
                          XKV_E_DISK_STORE_OPEN);
     }
     int code = mdb_get(txn, lmdb->records.meta, &key, &value);
-    if (code != MDB_SUCCESS || value.mv_size > sizeof text)
+    if (code != MDB_SUCCESS || value.mv_size == 0 || value.mv_size > sizeof text)
         return fail_lmdb(lmdb, MDB_INVALID, XKV_E_DISK_STORE_OPEN);
     memcpy(text, value.mv_data, value.mv_size);
     text[value.mv_size - 1] = '\0';

@@ -62,6 +62,7 @@ struct walk {
     uint64_t last_page;
     unsigned char *seen;            /* a bit per page */
     unsigned char *page[DEPTH_MAX]; /* the one being walked, per level */
+    unsigned char *taken;           /* a byte per byte of a page */
 };
 
 /* A tree, while it is walked. */
@@ -220,10 +221,7 @@ static bool check_data(struct walk *walk, struct tree *tree, const unsigned char
                        const unsigned char *node, size_t at) {
     uint64_t size = u16(node) | (uint64_t)u16(node + 2) << 16, place = u64(page);
     unsigned flags = u16(node + 4);
-    uint64_t inside = flags & NODE_BIG ? sizeof(uint64_t) : size;
 
-    if (at + inside > walk->page_size)
-        return fault(walk, "a value reaches beyond its page");
     place = place * walk->page_size + at;
     if (flags & NODE_BIG) {
         uint64_t first = u64(page + at);
@@ -244,19 +242,45 @@ static bool check_data(struct walk *walk, struct tree *tree, const unsigned char
     return (flags & ~(unsigned)NODE_BIG) == 0 || fault(walk, "a node has unknown flags");
 }
 
+/* What a node takes in its page: LMDB keeps nodes at even places. */
+static size_t node_size(const unsigned char *node, bool is_branch) {
+    size_t data = u16(node) | (size_t)u16(node + 2) << 16;
+
+    if (is_branch)
+        data = 0;
+    else if (u16(node + 4) & NODE_BIG)
+        data = sizeof(uint64_t);
+    return (NODE_HEADER + u16(node + 6) + data + 1) / 2 * 2;
+}
+
+/* Checks that the nodes of a page lie side by side and fill it to its end: LMDB
+ * moves them by what they say of their sizes. */
+static bool check_layout(struct walk *walk, const unsigned char *page, unsigned n, bool is_branch) {
+    size_t upper = u16(page + PAGE_UPPER_AT), left = walk->page_size - upper;
+
+    memset(walk->taken, 0, walk->page_size);
+    for (unsigned i = 0; i < n; i++) {
+        size_t at = u16(page + PAGE_HEADER + 2 * i);
+        if (at < upper || at % 2 != 0 || at + NODE_HEADER > walk->page_size)
+            return fault(walk, "a node lies outside its page");
+        size_t size = node_size(page + at, is_branch);
+        if (size > left || at + size > walk->page_size || memchr(walk->taken + at, 1, size))
+            return fault(walk, "the nodes of a page overlap");
+        memset(walk->taken + at, 1, size);
+        left -= size;
+    }
+    return left == 0 || fault(walk, "a page has gaps between its nodes");
+}
+
 static bool check_page(struct walk *walk, struct tree *tree, uint64_t number, unsigned level);
 
 static bool check_node(struct walk *walk, struct tree *tree, unsigned level, unsigned i,
                        bool is_branch) {
     const unsigned char *page = walk->page[level];
     size_t at = u16(page + PAGE_HEADER + 2 * i);
-
-    if (at < u16(page + PAGE_UPPER_AT) || at + NODE_HEADER > walk->page_size)
-        return fault(walk, "a node lies outside its page");
     const unsigned char *node = page + at;
     size_t key_len = u16(node + 6);
-    if (at + NODE_HEADER + key_len > walk->page_size)
-        return fault(walk, "a key reaches beyond its page");
+
     /* The first key of a branch means "whatever comes first". */
     if ((!is_branch || i > 0) && !check_order(walk, tree, node + NODE_HEADER, key_len, is_branch))
         return false;
@@ -285,6 +309,8 @@ static bool check_page(struct walk *walk, struct tree *tree, uint64_t number, un
     unsigned n = (lower - PAGE_HEADER) / 2;
     if (n < (is_branch ? 2u : 1u))
         return fault(walk, "a page has too few nodes");
+    if (!check_layout(walk, page, n, is_branch))
+        return false;
     *(is_branch ? &tree->branches : &tree->leaves) += 1;
     for (unsigned i = 0; i < n; i++) {
         if (!check_node(walk, tree, level, i, is_branch))
@@ -340,13 +366,16 @@ int xkv__file_verify(xkv__file *file, size_t page_size, uint64_t txn) {
         return error;
     walk.last_page = u64(meta + META_LAST_AT);
     walk.seen = xkv__alloc(walk.last_page / 8 + 1);
-    if (!walk.seen)
-        return XKV_E_STORE_FULL;
-    memset(walk.seen, 0, walk.last_page / 8 + 1);
-    if (!walk.wrong && error == XKV_OK)
+    walk.taken = xkv__alloc(page_size);
+    if (!walk.seen || !walk.taken)
+        walk.error = XKV_E_STORE_FULL;
+    if (!walk.wrong && walk.error == XKV_OK) {
+        memset(walk.seen, 0, walk.last_page / 8 + 1);
         check_file(&walk, meta);
+    }
     for (unsigned i = 0; i < DEPTH_MAX; i++)
         xkv__free(walk.page[i]);
+    xkv__free(walk.taken);
     xkv__free(walk.seen);
     return walk.wrong ? xkv__file_corrupt(file, walk.wrong) : walk.error;
 }
