@@ -141,7 +141,7 @@ check: ## formatting, warnings, exported symbols, dependencies
 bench: all build/release/bench/libxkv ## measure (some minutes)
 	@build/release/bench/libxkv
 	@bench/run.sh ./k6
-bench-quick: all build/release/bench/libxkv ## measure roughly (under a minute)
+bench-quick: all build/release/bench/libxkv ## measure roughly (a minute or two)
 	@build/release/bench/libxkv 100000
 	@bench/run.sh --quick ./k6
 

@@ -1,8 +1,15 @@
 package kv
 
+// From stored bytes back to JavaScript values.
+//
+// JSON is read in one pass, straight into the runtime's objects. The text
+// becomes one Go string, of which names and strings without escapes are parts:
+// they cost no copy. What is taken and what is refused is what JSON.parse takes
+// and refuses; only it loses lone surrogates, which are kept here.
+
 import (
 	"errors"
-	"math"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -11,54 +18,100 @@ import (
 	"github.com/grafana/sobek"
 )
 
-// decoder turns stored bytes into values of one virtual user's runtime. JSON is
-// read straight into the runtime's objects: an intermediate value would cost
-// more than the reading.
+const (
+	maxDepth     = 100_000 // nesting: more than is ever stored, but an import may be deeper
+	keptElements = 1 << 14 // scratch space for more array elements than this is not kept
+)
+
+var errNotUTF8 = errors.New("the stored value is not UTF-8")
+
+// decoder turns stored bytes into a virtual user's values.
 type decoder struct {
-	rt             *sobek.Runtime
-	defineProperty sobek.Callable // Reflect.defineProperty
-	doc            string
-	at             int
-	depth          int
+	rt              *sobek.Runtime
+	objectPrototype *sobek.Object
+	reflectSet      native // looked up when first needed
+	busy            bool   // it is running
+	yes, no         sobek.Value
+
+	source   string
+	at       int          // the next byte of source
+	depth    int          // of nesting
+	isASCII  bool         // source is
+	whole    sobek.String // all of source, for the runtime; made when first needed
+	elements []any        // of the arrays that are not complete
+	resolved []byte       // the last string that had escapes
 }
-
-var errBadJSON = errors.New("the stored value is not valid JSON")
-
-// decodeDepth is how deep values may be nested: more than the encoder writes,
-// since other programs may have written them.
-const decodeDepth = 2 * maxDepth
 
 func newDecoder(rt *sobek.Runtime) *decoder {
-	return &decoder{rt: rt, defineProperty: builtin(rt, "Reflect", "defineProperty")}
+	return &decoder{
+		rt:              rt,
+		objectPrototype: rt.NewObject().Prototype(),
+		yes:             rt.ToValue(true),
+		no:              rt.ToValue(false),
+	}
 }
 
-// text returns bytes that are UTF-8 as a JavaScript string.
-func (d *decoder) text(data []byte) sobek.Value { return d.rt.ToValue(string(data)) }
-
-// decode returns the value that bytes stand for. They are not kept.
+// decode makes a value from stored bytes, which it does not keep. It runs no
+// script code, unless the script has put its own in the place of Reflect.set.
 func (d *decoder) decode(data []byte, s serialization) (sobek.Value, error) {
+	if d.busy {
+		return newDecoder(d.rt).decode(data, s)
+	}
 	switch s {
 	case serializationString:
-		return d.text(data), nil
+		if !utf8.Valid(data) {
+			return nil, errNotUTF8
+		}
+		return d.rt.ToValue(string(data)), nil
 	case serializationBinary:
-		return d.rt.ToValue(d.rt.NewArrayBuffer(append(make([]byte, 0, len(data)), data...))), nil
+		buffer := make([]byte, len(data))
+		copy(buffer, data)
+		return d.rt.ToValue(d.rt.NewArrayBuffer(buffer)), nil
+	default:
+		return d.json(data)
 	}
-	// One string for all: strings inside are parts of it.
-	d.doc, d.at, d.depth = string(data), 0, 0
-	defer func() { d.doc = "" }()
+}
+
+// text makes a string from UTF-8, such as a key.
+func (d *decoder) text(data []byte) sobek.Value { return d.rt.ToValue(string(data)) }
+
+func (d *decoder) json(data []byte) (sobek.Value, error) {
+	d.source = string(data)
+	d.at, d.depth = 0, 0
+	d.isASCII = isASCII(d.source)
+	defer d.release()
+	if !d.isASCII && !utf8.ValidString(d.source) {
+		return nil, errNotUTF8
+	}
+	d.skipSpace()
 	v, err := d.value()
 	if err != nil {
 		return nil, err
 	}
-	if d.space(); d.at != len(d.doc) {
-		return nil, errBadJSON
+	d.skipSpace()
+	if d.at < len(d.source) {
+		return nil, d.unexpected()
 	}
 	return v, nil
 }
 
-func (d *decoder) space() {
-	for d.at < len(d.doc) {
-		switch d.doc[d.at] {
+// release lets go of the value, so that nothing stays in memory for a decoder's
+// sake.
+func (d *decoder) release() {
+	d.source, d.whole = "", nil
+	clear(d.elements)
+	d.elements = d.elements[:0]
+	if cap(d.elements) > keptElements {
+		d.elements = nil
+	}
+	if cap(d.resolved) > keptBuffer {
+		d.resolved = nil
+	}
+}
+
+func (d *decoder) skipSpace() {
+	for d.at < len(d.source) {
+		switch d.source[d.at] {
 		case ' ', '\t', '\n', '\r':
 			d.at++
 		default:
@@ -67,290 +120,394 @@ func (d *decoder) space() {
 	}
 }
 
-// next returns the next byte that is not space without taking it; 0 at the end.
+// next returns the next byte that is not space, 0 at the end.
 func (d *decoder) next() byte {
-	if d.at < len(d.doc) {
-		if c := d.doc[d.at]; c > ' ' {
-			return c
-		}
+	if d.at < len(d.source) && d.source[d.at] > ' ' {
+		return d.source[d.at]
 	}
-	d.space()
-	if d.at < len(d.doc) {
-		return d.doc[d.at]
+	d.skipSpace()
+	if d.at < len(d.source) {
+		return d.source[d.at]
 	}
 	return 0
 }
 
+func (d *decoder) unexpected() error {
+	if d.at >= len(d.source) {
+		return errors.New("the stored value is not JSON: it ends too early")
+	}
+	r, _ := utf8.DecodeRuneInString(d.source[d.at:])
+	return fmt.Errorf("the stored value is not JSON: unexpected %q at byte %d", r, d.at)
+}
+
 func (d *decoder) value() (sobek.Value, error) {
-	switch c := d.next(); c {
-	case '{':
-		return d.nested(d.object)
-	case '[':
-		return d.nested(d.array)
+	switch d.next() {
 	case '"':
-		return d.string()
+		return d.stringValue()
+	case '{':
+		return d.object()
+	case '[':
+		return d.array()
 	case 't':
-		return d.word("true", d.rt.ToValue(true))
+		return d.literal("true", d.yes)
 	case 'f':
-		return d.word("false", d.rt.ToValue(false))
+		return d.literal("false", d.no)
 	case 'n':
-		return d.word("null", sobek.Null())
+		return d.literal("null", sobek.Null())
 	default:
 		return d.number()
 	}
 }
 
-func (d *decoder) word(word string, v sobek.Value) (sobek.Value, error) {
-	if !strings.HasPrefix(d.doc[d.at:], word) {
-		return nil, errBadJSON
+func (d *decoder) literal(word string, v sobek.Value) (sobek.Value, error) {
+	if !strings.HasPrefix(d.source[d.at:], word) {
+		return nil, d.unexpected()
 	}
 	d.at += len(word)
 	return v, nil
 }
 
-func (d *decoder) nested(read func() (sobek.Value, error)) (sobek.Value, error) {
-	if d.depth++; d.depth > decodeDepth {
-		return nil, errBadJSON
+func (d *decoder) deeper() error {
+	if d.depth++; d.depth > maxDepth {
+		return fmt.Errorf("the stored value is nested deeper than %d levels", maxDepth)
 	}
 	d.at++
-	v, err := read()
-	d.depth--
-	return v, err
+	return nil
 }
 
+// object reads an object. It gets its prototype last: until then nothing that a
+// script did to Object.prototype can get between, and even "__proto__" becomes
+// a property like any other.
 func (d *decoder) object() (sobek.Value, error) {
-	object := d.rt.NewObject()
-	if d.next() == '}' {
-		d.at++
-		return object, nil
+	if err := d.deeper(); err != nil {
+		return nil, err
 	}
-	for {
+	o := d.rt.CreateObject(nil)
+	for c := d.next(); c != '}'; c = d.next() {
+		if c != '"' {
+			return nil, d.unexpected()
+		}
+		if err := d.member(o); err != nil {
+			return nil, err
+		}
+		if d.next() != ',' {
+			break
+		}
+		d.at++
 		if d.next() != '"' {
-			return nil, errBadJSON
-		}
-		name, units, err := d.scan()
-		if err != nil {
-			return nil, err
-		}
-		if d.next() != ':' {
-			return nil, errBadJSON
-		}
-		d.at++
-		v, err := d.value()
-		if err != nil {
-			return nil, err
-		}
-		if units == nil {
-			define(object, name, v)
-		} else if err := d.defineStrange(object, sobek.StringFromUTF16(units), v); err != nil {
-			return nil, err
-		}
-		switch d.next() {
-		case ',':
-			d.at++
-		case '}':
-			d.at++
-			return object, nil
-		default:
-			return nil, errBadJSON
+			return nil, d.unexpected()
 		}
 	}
+	if d.next() != '}' {
+		return nil, d.unexpected()
+	}
+	d.at++
+	d.depth--
+	return o, o.SetPrototype(d.objectPrototype)
 }
 
-// defineStrange is define for a name with a lone surrogate, which no Go string
-// can hold.
-func (d *decoder) defineStrange(object *sobek.Object, name sobek.String, v sobek.Value) error {
-	property := d.rt.CreateObject(nil)
-	define(property, "value", v)
-	for _, flag := range []string{"writable", "enumerable", "configurable"} {
-		define(property, flag, d.rt.ToValue(true))
+// member reads one "name": value into an object.
+func (d *decoder) member(o *sobek.Object) error {
+	name, exact, err := d.name()
+	if err != nil {
+		return err
 	}
-	_, err := d.defineProperty(sobek.Undefined(), object, name, property)
-	return err
+	if d.next() != ':' {
+		return d.unexpected()
+	}
+	d.at++
+	v, err := d.value()
+	if err != nil {
+		return err
+	}
+	if exact != nil {
+		return d.setExact(o, exact, v)
+	}
+	return o.Set(name, v)
+}
+
+// name reads the name of a member. It comes as exact if Go cannot hold it.
+func (d *decoder) name() (name string, exact sobek.String, err error) {
+	start, end, escaped, err := d.quoted()
+	if err != nil || !escaped {
+		return d.source[start:end], nil, err
+	}
+	exact, err = d.resolve(d.source[start:end], start)
+	return string(d.resolved), exact, err
+}
+
+func (d *decoder) setExact(o *sobek.Object, name sobek.String, v sobek.Value) error {
+	d.busy = true
+	defer func() { d.busy = false }()
+	thrown := d.rt.Try(func() {
+		if d.reflectSet == nil {
+			d.reflectSet = asNative(propertyOf(d.rt.GlobalObject().Get("Reflect"), "set"))
+		}
+		if d.reflectSet == nil {
+			panic(d.rt.NewTypeError("Reflect.set is missing"))
+		}
+		d.reflectSet(sobek.FunctionCall{Arguments: []sobek.Value{o, name, v}})
+	})
+	if thrown != nil {
+		return thrown
+	}
+	return nil
 }
 
 func (d *decoder) array() (sobek.Value, error) {
-	var items []any
-	if d.next() == ']' {
-		d.at++
-		return d.rt.NewArray(), nil
+	if err := d.deeper(); err != nil {
+		return nil, err
 	}
-	for {
+	first := len(d.elements)
+	for c := d.next(); c != ']'; c = d.next() {
 		v, err := d.value()
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, v)
-		switch d.next() {
-		case ',':
-			d.at++
-		case ']':
-			d.at++
-			return d.rt.NewArray(items...), nil
-		default:
-			return nil, errBadJSON
+		d.elements = append(d.elements, v)
+		if d.next() != ',' {
+			break
+		}
+		d.at++
+		if d.next() == ']' {
+			return nil, d.unexpected()
 		}
 	}
-}
-
-// -- numbers -------------------------------------------------------------------
-
-func (d *decoder) digits() (count int) {
-	start := d.at
-	for d.at < len(d.doc) && d.doc[d.at]-'0' <= 9 {
-		d.at++
+	if d.next() != ']' {
+		return nil, d.unexpected()
 	}
-	return d.at - start
+	d.at++
+	d.depth--
+	array := d.rt.NewArray(d.elements[first:]...)
+	clear(d.elements[first:])
+	d.elements = d.elements[:first]
+	return array, nil
 }
 
-// number reads what JSON's grammar allows, and no more.
+// quoted passes over a string, and returns where its text begins and ends.
+func (d *decoder) quoted() (start, end int, escaped bool, err error) {
+	start = d.at + 1
+	for i := start; i < len(d.source); i++ {
+		switch c := d.source[i]; {
+		case c == '"':
+			d.at = i + 1
+			return start, i, escaped, nil
+		case c == '\\':
+			escaped = true
+			i++ // not the end, even if a quote follows
+		case c < ' ':
+			d.at = i
+			return 0, 0, false, d.unexpected()
+		}
+	}
+	d.at = len(d.source)
+	return 0, 0, false, d.unexpected()
+}
+
+func (d *decoder) stringValue() (sobek.Value, error) {
+	start, end, escaped, err := d.quoted()
+	switch {
+	case err != nil:
+		return nil, err
+	case escaped:
+		exact, err := d.resolve(d.source[start:end], start)
+		if exact != nil || err != nil {
+			return exact, err
+		}
+		return d.rt.ToValue(string(d.resolved)), nil
+	case d.isASCII:
+		// The runtime finds out once that all of the text is ASCII, and
+		// believes it of the parts.
+		if d.whole == nil {
+			d.whole, _ = d.rt.ToValue(d.source).(sobek.String)
+		}
+		return d.whole.Substring(start, end), nil
+	default:
+		return d.rt.ToValue(d.source[start:end]), nil
+	}
+}
+
+// resolve replaces the escapes in the text of a string, which stands at byte
+// offset. The result is in d.resolved; but if it has lone surrogates, it is
+// returned.
+func (d *decoder) resolve(quoted string, offset int) (sobek.String, error) {
+	d.resolved = d.resolved[:0]
+	lone := false
+	for i := 0; i < len(quoted); {
+		next := strings.IndexByte(quoted[i:], '\\')
+		if next < 0 {
+			d.resolved = append(d.resolved, quoted[i:]...)
+			break
+		}
+		d.resolved = append(d.resolved, quoted[i:i+next]...)
+		i += next
+		r, size := escaped(quoted[i:])
+		if size == 0 {
+			d.at = offset + i
+			return nil, d.unexpected()
+		}
+		i += size
+		if utf16.IsSurrogate(r) {
+			lone = true
+			d.resolved = append(d.resolved, surrogate(r)...)
+		} else {
+			d.resolved = utf8.AppendRune(d.resolved, r)
+		}
+	}
+	if lone {
+		return withSurrogates(d.resolved), nil
+	}
+	return nil, nil
+}
+
+// escaped returns the character that an escape at the start of text stands for,
+// which may be a lone surrogate, and the escape's size, 0 if it is none.
+func escaped(text string) (rune, int) {
+	if len(text) < 2 {
+		return 0, 0
+	}
+	switch c := text[1]; c {
+	case '"', '\\', '/':
+		return rune(c), 2
+	case 'b':
+		return '\b', 2
+	case 'f':
+		return '\f', 2
+	case 'n':
+		return '\n', 2
+	case 'r':
+		return '\r', 2
+	case 't':
+		return '\t', 2
+	}
+	r, ok := escapedUnit(text)
+	if !ok {
+		return 0, 0
+	}
+	if utf16.IsSurrogate(r) {
+		if low, ok := escapedUnit(text[6:]); ok {
+			if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+				return pair, 12
+			}
+		}
+	}
+	return r, 6
+}
+
+// escapedUnit reads an escape like \u20ac.
+func escapedUnit(text string) (rune, bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	var unit rune
+	for _, c := range []byte(text[2:6]) {
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			c = c | 0x20 - 'a' + 10
+		default:
+			return 0, false
+		}
+		unit = unit<<4 | rune(c)
+	}
+	return unit, true
+}
+
+// surrogate writes a lone surrogate the way UTF-8 would if it were allowed to.
+// withSurrogates knows it by its first byte and its second.
+func surrogate(r rune) []byte {
+	return []byte{0xED, 0x80 | byte(r>>6&0x3F), 0x80 | byte(r&0x3F)}
+}
+
+func withSurrogates(text []byte) sobek.String {
+	units := make([]uint16, 0, len(text))
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		if r == utf8.RuneError && size == 1 {
+			units = append(units, 0xD000|uint16(text[1]&0x3F)<<6|uint16(text[2]&0x3F))
+			size = 3
+		} else {
+			units = utf16.AppendRune(units, r)
+		}
+		text = text[size:]
+	}
+	return sobek.StringFromUTF16(units)
+}
+
+// number reads a number. Most are short integers, which need no float.
 func (d *decoder) number() (sobek.Value, error) {
+	const exactDigits = 15
 	start := d.at
-	if d.at < len(d.doc) && d.doc[d.at] == '-' {
+	negative := d.at < len(d.source) && d.source[d.at] == '-'
+	if negative {
 		d.at++
 	}
 	first := d.at
-	count := d.digits()
-	if count == 0 || count > 1 && d.doc[first] == '0' {
-		return nil, errBadJSON
-	}
-	integral := true
-	if d.at < len(d.doc) && d.doc[d.at] == '.' {
-		integral = false
-		d.at++
-		if d.digits() == 0 {
-			return nil, errBadJSON
+	integer := d.digits()
+	switch digits := d.at - first; {
+	case digits == 0 || digits > 1 && d.source[first] == '0':
+		d.at = min(first+digits, first+1)
+		return nil, d.unexpected()
+	case digits <= exactDigits && !d.isFloat() && !(negative && integer == 0):
+		if negative {
+			integer = -integer
 		}
+		return d.rt.ToValue(integer), nil
 	}
-	if d.at < len(d.doc) && d.doc[d.at]|0x20 == 'e' {
-		integral = false
-		d.at++
-		if d.at < len(d.doc) && (d.doc[d.at] == '+' || d.doc[d.at] == '-') {
-			d.at++
-		}
-		if d.digits() == 0 {
-			return nil, errBadJSON
-		}
-	}
-	return d.toNumber(d.doc[start:d.at], integral && count <= 15), nil
-}
-
-func (d *decoder) toNumber(text string, small bool) sobek.Value {
-	if text == "-0" {
-		return d.rt.ToValue(math.Copysign(0, -1))
-	}
-	if small {
-		number, _ := strconv.ParseInt(text, 10, 64)
-		return d.rt.ToValue(number)
-	}
-	number, _ := strconv.ParseFloat(text, 64) // out of range: infinite, as in JSON.parse
-	return d.rt.ToValue(number)
-}
-
-// -- strings -------------------------------------------------------------------
-
-func (d *decoder) string() (sobek.Value, error) {
-	text, units, err := d.scan()
-	if err != nil {
+	if err := d.fraction(); err != nil {
 		return nil, err
 	}
-	if units != nil {
-		return sobek.StringFromUTF16(units), nil
+	f, err := strconv.ParseFloat(d.source[start:d.at], 64)
+	if err != nil {
+		return nil, fmt.Errorf("the stored value has a number that is out of range at byte %d", start)
 	}
-	return d.rt.ToValue(text), nil
+	return d.rt.ToValue(f), nil
 }
 
-// scan reads a string. units is only set if there are lone surrogates in it.
-func (d *decoder) scan() (text string, units []uint16, err error) {
-	d.at++
-	start := d.at
-	for i := start; i < len(d.doc); i++ {
-		switch c := d.doc[i]; {
-		case c == '"':
-			d.at = i + 1
-			return d.doc[start:i], nil, nil
-		case c == '\\':
-			return d.unescape(start, i)
-		case c < ' ':
-			return "", nil, errBadJSON
+// digits passes over digits. The number that they make is right as long as they
+// are few.
+func (d *decoder) digits() (integer int64) {
+	for ; d.at < len(d.source); d.at++ {
+		c := d.source[d.at] - '0'
+		if c > 9 {
+			break
+		}
+		integer = integer*10 + int64(c)
+	}
+	return integer
+}
+
+func (d *decoder) isFloat() bool {
+	if d.at >= len(d.source) {
+		return false
+	}
+	c := d.source[d.at]
+	return c == '.' || c == 'e' || c == 'E'
+}
+
+// fraction passes over what may follow the integer part of a number.
+func (d *decoder) fraction() error {
+	if d.at < len(d.source) && d.source[d.at] == '.' {
+		d.at++
+		if err := d.someDigits(); err != nil {
+			return err
 		}
 	}
-	return "", nil, errBadJSON
-}
-
-var escapes = [256]byte{
-	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
-}
-
-// unescape reads on from the first backslash, at i, of a string begun at start.
-func (d *decoder) unescape(start, i int) (text string, units []uint16, err error) {
-	out := []byte(d.doc[start:i])
-	lone := false
-	for i < len(d.doc) {
-		c := d.doc[i]
-		switch {
-		case c == '"':
-			d.at = i + 1
-			if lone {
-				return "", fromWTF8(out), nil
-			}
-			return string(out), nil, nil
-		case c < ' ':
-			return "", nil, errBadJSON
-		case c != '\\':
-			out = append(out, c)
-			i++
-		case i+1 < len(d.doc) && escapes[d.doc[i+1]] != 0:
-			out = append(out, escapes[d.doc[i+1]])
-			i += 2
-		default:
-			unit, ok := d.unit(i)
-			if !ok {
-				return "", nil, errBadJSON
-			}
-			i += 6
-			if utf16.IsSurrogate(unit) {
-				low, _ := d.unit(i)
-				if pair := utf16.DecodeRune(unit, low); pair != utf8.RuneError {
-					unit = pair
-					i += 6
-				}
-			}
-			lone = lone || utf16.IsSurrogate(unit)
-			out = appendWTF8(out, unit)
+	if d.at < len(d.source) && d.source[d.at]|0x20 == 'e' {
+		d.at++
+		if d.at < len(d.source) && (d.source[d.at] == '+' || d.source[d.at] == '-') {
+			d.at++
 		}
+		return d.someDigits()
 	}
-	return "", nil, errBadJSON
+	return nil
 }
 
-// unit reads the escape \uXXXX at i.
-func (d *decoder) unit(i int) (rune, bool) {
-	if i+6 > len(d.doc) || d.doc[i] != '\\' || d.doc[i+1] != 'u' {
-		return 0, false
+func (d *decoder) someDigits() error {
+	first := d.at
+	if d.digits(); d.at == first {
+		return d.unexpected()
 	}
-	number, err := strconv.ParseUint(d.doc[i+2:i+6], 16, 16)
-	return rune(number), err == nil
-}
-
-// appendWTF8 is UTF-8 that can also hold a lone surrogate, in three bytes.
-func appendWTF8(out []byte, r rune) []byte {
-	if utf16.IsSurrogate(r) {
-		return append(out, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
-	}
-	return utf8.AppendRune(out, r)
-}
-
-func fromWTF8(data []byte) []uint16 {
-	var units []uint16
-	for i := 0; i < len(data); {
-		r, size := utf8.DecodeRune(data[i:])
-		if r == utf8.RuneError && size == 1 { // the three bytes of a surrogate
-			units = append(units, uint16(data[i]&0xF)<<12|uint16(data[i+1]&0x3F)<<6|uint16(data[i+2]&0x3F))
-			i += 3
-			continue
-		}
-		units = utf16.AppendRune(units, r)
-		i += size
-	}
-	return units
+	return nil
 }

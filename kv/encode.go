@@ -1,21 +1,31 @@
 package kv
 
+// From a value that a script passes to the bytes that are stored.
+//
+// JSON is written straight from the runtime's objects, byte for byte as
+// JSON.stringify would, but for values that JSON.stringify drops or turns into
+// null or {} without a word: those are refused, with the path to them.
+//
+// Reading an object can run script code: getters, toJSON, the traps of a
+// Proxy. It may throw, change the object, call a method of this very module,
+// or be interrupted. So an object is read in the order in which JSON.stringify
+// reads it, nothing read before is trusted later, and an encoder that is busy
+// leaves further values to another one.
+
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf16"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/grafana/sobek"
 )
 
-// serialization is how a store writes values; the numbers are the library's.
+// serialization says how values are stored. The numbers are the library's.
 type serialization int
 
 const (
@@ -24,523 +34,749 @@ const (
 	serializationBinary
 )
 
-// serializerError says why a value cannot be stored.
+const (
+	maxNesting  = 10_000
+	keptBuffer  = 1 << 20 // buffers larger than this are not kept for reuse
+	maxReentry  = 100     // encoders that wait for another's script code
+	firstBuffer = 512
+)
+
+// maxSize is how many bytes the library takes as a value. It is a variable so
+// that tests need not write that much.
+var maxSize = 1 << 30
+
+// serializerError is why a value cannot be stored, and where in it that is.
 type serializerError struct {
 	Message string
+
+	reason string  // what follows the path: "is NaN, …"
+	path   []place // innermost first
+	back   int     // of a cycle: how far down the path it began; -1 otherwise
 }
 
 func (e *serializerError) Error() string { return e.Message }
 
-const (
-	// maxDepth is how deep arrays and objects may lie in each other.
-	maxDepth = 10000
-	// keptBuffer is the size up to which the output buffer is used again.
-	keptBuffer = 1 << 20
-)
-
-// encoder turns values of one virtual user's runtime into stored bytes.
-//
-// It walks values by itself, rather than leaving that to JSON.stringify, which
-// is slower, silently turns into {} or null what scripts store by mistake (a
-// Map, NaN, a promise that nobody awaited), and cannot say where it stands.
-type encoder struct {
-	builtins
-	out  []byte
-	open []*sobek.Object // what the value being written lies in, outermost first
-	path []step
-	busy bool
-}
-
-// builtins are functions of the runtime, as they were before any script ran.
-type builtins struct {
-	rt      *sobek.Runtime
-	isArray sobek.Callable // sees through a Proxy
-	isView  sobek.Callable
-	keys    sobek.Callable // Object.keys
-	get     sobek.Callable // Reflect.get
-}
-
-// step is one step of the way to a value inside another.
-type step struct {
+// place is where a value stands in the object or array around it.
+type place struct {
+	index int64 // in an array; -1 otherwise
 	name  string
-	index int // -1: a property
+	exact sobek.String // the name, if Go cannot hold it
+}
+
+func refuse(format string, arguments ...any) *serializerError {
+	return &serializerError{reason: fmt.Sprintf(format, arguments...), back: -1}
+}
+
+// within adds a step to the path of an error on its way out.
+func within(err error, at place) error {
+	if refusal, ok := err.(*serializerError); ok {
+		refusal.path = append(refusal.path, at)
+	}
+	return err
+}
+
+// encoder turns a virtual user's values into bytes.
+type encoder struct {
+	rt      *sobek.Runtime
+	natives *natives
+	buf     []byte
+	open    []*sobek.Object // the objects and arrays being written, outermost first
+	busy    bool
+	inner   *encoder // for calls that a value's own code makes while this one is busy
+	level   int      // how many encoders are busy around this one
 }
 
 func newEncoder(rt *sobek.Runtime) *encoder {
-	return &encoder{builtins: builtins{
-		rt:      rt,
-		isArray: builtin(rt, "Array", "isArray"),
-		isView:  builtin(rt, "ArrayBuffer", "isView"),
-		keys:    builtin(rt, "Object", "keys"),
-		get:     builtin(rt, "Reflect", "get"),
-	}}
+	return &encoder{rt: rt, natives: newNatives(rt)}
 }
 
-func builtin(rt *sobek.Runtime, object, name string) sobek.Callable {
-	function, _ := sobek.AssertFunction(rt.GlobalObject().Get(object).(*sobek.Object).Get(name))
-	return function
-}
-
-// encode returns a value as the store keeps it; the bytes are valid until the
-// next call. Errors are *serializerError, or a *sobek.Exception that code of
-// the script threw on the way.
+// encode returns the bytes to be stored for v; nil is an argument left out. They
+// are valid until the next call. The error is a *serializerError, or the
+// *sobek.Exception that the value's own code threw.
 func (e *encoder) encode(v sobek.Value, s serialization) ([]byte, error) {
-	if e.busy { // a getter or toJSON of the value being encoded stores something, too
-		inner := encoder{builtins: e.builtins}
-		return inner.encode(v, s)
+	if e.busy {
+		return e.reenter(v, s)
 	}
-	e.busy = true
-	defer func() { e.busy = false }()
-	if cap(e.out) > keptBuffer {
-		e.out = nil
+	if e.buf == nil {
+		e.buf = make([]byte, 0, firstBuffer)
 	}
-	e.out, e.open, e.path = e.out[:0], e.open[:0], e.path[:0]
-	if v == nil {
-		v = sobek.Undefined()
+	e.buf = e.buf[:0]
+
+	err := e.write(v, s)
+	data := e.buf
+	if cap(data) > keptBuffer {
+		e.buf = nil
 	}
-	var err error
+	if err != nil {
+		return nil, finish(err)
+	}
+	return data, nil
+}
+
+func (e *encoder) reenter(v sobek.Value, s serialization) ([]byte, error) {
+	if e.level == maxReentry {
+		return nil, finish(refuse("is stored by the toJSON or getter of a value that is stored by "+
+			"another one, and so on %d times", maxReentry))
+	}
+	if e.inner == nil {
+		e.inner = &encoder{rt: e.rt, natives: e.natives, level: e.level + 1}
+	}
+	return e.inner.encode(v, s)
+}
+
+func (e *encoder) write(v sobek.Value, s serialization) error {
 	switch s {
 	case serializationString:
-		err = e.encodeText(v)
+		return e.writeString(v)
 	case serializationBinary:
-		err = e.encodeBinary(v)
+		return e.writeBinary(v)
 	default:
-		err = e.encodeJSON(v)
+		return e.writeJSON(v)
 	}
-	return e.out, err
 }
 
-// -- string and binary ---------------------------------------------------------
-
-func (e *encoder) encodeText(v sobek.Value) error {
-	if object, ok := v.(*sobek.Object); ok {
-		if err := e.appendBytes(object, `use serialization "json" for objects and arrays`); err != nil {
-			return err
+// guard runs what may run script code, and turns whatever goes wrong into an
+// error. Only an interrupt goes on: it is meant for the whole virtual user.
+func (e *encoder) guard(read func() error) (err error) {
+	e.busy = true
+	defer func() {
+		e.busy = false
+		clear(e.open)
+		e.open = e.open[:0]
+		if trouble := recover(); trouble != nil {
+			err = recovered(trouble)
 		}
-		if !utf8.Valid(e.out) {
-			return fail(`value is %s whose bytes are not valid UTF-8; use serialization "binary"`,
-				describe(v))
-		}
-		return nil
-	}
-	if _, ok := v.(sobek.String); ok {
-		return e.appendString(v)
-	}
-	switch number := v.Export().(type) {
-	case bool, int64:
-	case float64:
-		if math.IsNaN(number) || math.IsInf(number, 0) {
-			return fail(`value is %s, which cannot be stored`, v.String())
-		}
-	default:
-		return fail(`value is %s; serialization "string" takes strings, numbers, booleans and bytes`,
-			describe(v))
-	}
-	e.out = append(e.out, v.String()...)
-	return nil
-}
-
-func (e *encoder) encodeBinary(v sobek.Value) error {
-	if object, ok := v.(*sobek.Object); ok {
-		return e.appendBytes(object, `serialization "binary" takes ArrayBuffers, typed arrays and strings`)
-	}
-	if _, ok := v.(sobek.String); ok {
-		return e.appendString(v)
-	}
-	return fail(`value is %s; serialization "binary" takes ArrayBuffers, typed arrays and strings`,
-		describe(v))
-}
-
-func (e *encoder) appendString(v sobek.Value) error {
-	text, ok := keyText(v)
-	if !ok {
-		return fail(`value is %s; use serialization "json"`, describe(v))
-	}
-	e.out = append(e.out, text...)
-	return nil
-}
-
-func (e *encoder) appendBytes(object *sobek.Object, advice string) error {
-	if object.ExportType() != typeArrayBuffer && !e.isTrue(e.isView, object) {
-		return fail("value is %s; %s", describe(object), advice)
-	}
-	var (
-		data []byte
-		err  error
-	)
-	// The runtime panics for views whose buffer has been detached.
-	if thrown := e.rt.Try(func() { err = e.rt.ExportTo(object, &data) }); thrown != nil {
-		return thrown
-	}
-	e.out = append(e.out, data...)
-	return err
-}
-
-func fail(format string, arguments ...any) error {
-	return &serializerError{fmt.Sprintf(format, arguments...)}
-}
-
-// -- json ----------------------------------------------------------------------
-
-func (e *encoder) encodeJSON(v sobek.Value) error {
-	object, ok := v.(*sobek.Object)
-	if !ok {
-		if isNegativeZero(v) { // JSON.stringify would lose the sign
-			e.out = append(e.out, "-0"...)
-			return nil
-		}
-		_, err := e.value(v)
-		return err
-	}
-	var err error
-	// Getters, toJSON and the traps of a Proxy are code of the script.
-	thrown := e.rt.Try(func() { err = e.object(object) })
+	}()
+	thrown := e.rt.Try(func() { err = read() })
 	if thrown != nil {
 		return thrown
 	}
-	if err == errUndefined {
-		e.out = append(e.out[:0], "null"...)
+	return err
+}
+
+func recovered(trouble any) error {
+	var (
+		cause, isError = trouble.(error)
+		interrupt      *sobek.InterruptedError
+		overflow       *sobek.StackOverflowError
+	)
+	switch {
+	case isError && errors.As(cause, &interrupt):
+		panic(trouble)
+	case isError && errors.As(cause, &overflow):
+		return refuse("cannot be read: its own code (a getter, toJSON or a Proxy) never ends")
+	default:
+		return refuse("cannot be read: %v", trouble)
+	}
+}
+
+// Serialization "string".
+
+func (e *encoder) writeString(v sobek.Value) error {
+	switch typed := v.(type) {
+	case sobek.String:
+		return e.writeText(typed)
+	case *sobek.Object:
+		return e.guard(func() error { return e.writeTextOf(typed) })
+	case *sobek.Symbol:
+		return refuse("is a symbol, which cannot be stored")
+	}
+	switch {
+	case v == nil || sobek.IsUndefined(v) || sobek.IsNull(v):
+		return refuse(`is %s, which serialization "string" cannot hold; use serialization "json"`,
+			describe(v))
+	case sobek.IsNumber(v):
+		if !isFinite(v.ToFloat()) {
+			return refuse("is %s, which cannot be stored", v)
+		}
+		e.buf = appendNumber(e.buf, v.ToFloat())
+	case sobek.IsBigInt(v):
+		return refuse("is a BigInt, which cannot be stored")
+	default:
+		e.buf = append(e.buf, v.String()...)
+	}
+	return nil
+}
+
+func (e *encoder) writeText(s sobek.String) error {
+	text, ok := exactText(s)
+	if !ok {
+		return refuse(`is a string with a lone surrogate, which UTF-8 cannot hold; use serialization "json"`)
+	}
+	e.buf = append(e.buf, text...)
+	return nil
+}
+
+// writeTextOf writes the bytes of an ArrayBuffer or a view of one as text.
+func (e *encoder) writeTextOf(o *sobek.Object) error {
+	data, ok, err := e.natives.bytes(o)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return e.refuseObject(o, "string")
+	case !utf8.Valid(data):
+		return refuse(`is %s of bytes that are not UTF-8; use serialization "binary"`, describe(o))
+	}
+	e.buf = append(e.buf, data...)
+	return nil
+}
+
+func (e *encoder) refuseObject(o *sobek.Object, name string) error {
+	switch kindOf(o) {
+	case kindObject, kindArray, kindProxy, kindDate, kindBoxed, kindHost:
+		return refuse(`is %s, which serialization %q cannot hold; use serialization "json"`,
+			describe(o), name)
+	default:
+		return refuse("is %s, which cannot be stored", describe(o))
+	}
+}
+
+// Serialization "binary".
+
+func (e *encoder) writeBinary(v sobek.Value) error {
+	switch typed := v.(type) {
+	case sobek.String:
+		return e.writeText(typed)
+	case *sobek.Object:
+		return e.guard(func() error {
+			data, ok, err := e.natives.bytes(typed)
+			if err == nil && !ok {
+				err = e.refuseObject(typed, "binary")
+			}
+			e.buf = append(e.buf, data...)
+			return err
+		})
+	default:
+		return refuse(`is %s; serialization "binary" holds strings, ArrayBuffers and typed arrays`,
+			describe(v))
+	}
+}
+
+// Serialization "json".
+
+func (e *encoder) writeJSON(v sobek.Value) error {
+	_, isObject := v.(*sobek.Object)
+	if isObject || sobek.IsBigInt(v) {
+		return e.guard(func() error { return e.outermost(v) })
+	}
+	if isNegativeZero(v) { // the one value that this keeps and JSON.stringify does not
+		e.buf = append(e.buf, "-0"...)
 		return nil
+	}
+	return e.outermost(v)
+}
+
+func (e *encoder) outermost(v sobek.Value) error {
+	written, err := e.value(v, place{index: -1})
+	if err == nil && !written {
+		e.buf = append(e.buf, "null"...)
 	}
 	return err
 }
 
-func isNegativeZero(v sobek.Value) bool {
-	number, ok := v.Export().(float64)
-	return ok && number == 0 && math.Signbit(number)
-}
-
-// refuse names the value that the path leads to.
-func (e *encoder) refuse(what string) error {
-	var where strings.Builder
-	where.WriteString("value")
-	for _, step := range e.path {
-		switch {
-		case step.index >= 0:
-			fmt.Fprintf(&where, "[%d]", step.index)
-		case identifier.MatchString(step.name):
-			where.WriteString("." + step.name)
-		default:
-			where.WriteString("[" + strconv.Quote(step.name) + "]")
+// value writes v, and tells whether there was anything to write: undefined is
+// left out.
+func (e *encoder) value(v sobek.Value, at place) (written bool, err error) {
+	if len(e.buf) > maxSize {
+		return false, refuse("does not fit: as JSON this takes more than %d bytes", maxSize)
+	}
+	if o, ok := v.(*sobek.Object); ok {
+		if callable, ok := sobek.AssertFunction(o.Get("toJSON")); ok {
+			return e.final(e.call(callable, v, at))
 		}
-		if where.Len() > shownPath {
-			where.WriteString("…")
-			break
+		return e.object(o)
+	}
+	if sobek.IsBigInt(v) {
+		if callable, ok := sobek.AssertFunction(v.ToObject(e.rt).Get("toJSON")); ok {
+			return e.final(e.call(callable, v, at))
 		}
 	}
-	return fail("%s is %s", where.String(), what)
+	return e.final(v)
 }
 
-// As much of a path is shown in messages.
-const shownPath = 200
+// call calls a toJSON as JSON.stringify does.
+func (e *encoder) call(toJSON sobek.Callable, v sobek.Value, at place) sobek.Value {
+	var key sobek.Value
+	switch {
+	case at.exact != nil:
+		key = at.exact
+	case at.index >= 0:
+		key = e.rt.ToValue(indexName(at.index))
+	default:
+		key = e.rt.ToValue(at.name)
+	}
+	result, err := toJSON(v, key)
+	if err != nil {
+		panic(err) // caught by guard, like all that script code throws
+	}
+	return result
+}
 
-var identifier = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]*$`)
-
-// value writes any value but for undefined, which it leaves to the caller:
-// then nothing is written and it returns false.
-func (e *encoder) value(v sobek.Value) (written bool, err error) {
-	switch value := v.(type) {
+// final writes a value whose toJSON has been dealt with.
+func (e *encoder) final(v sobek.Value) (written bool, err error) {
+	switch typed := v.(type) {
 	case nil:
 		return false, nil
-	case *sobek.Object:
-		return true, e.object(value)
 	case sobek.String:
-		e.quote(value)
+		e.buf = appendQuoted(e.buf, typed)
 		return true, nil
+	case *sobek.Object:
+		return e.object(typed)
 	case *sobek.Symbol:
-		return false, e.refuse("a symbol, which JSON cannot hold")
+		return false, refuse("is a symbol, which JSON cannot hold")
 	}
-	switch primitive := v.Export().(type) {
-	case int64:
-		e.out = strconv.AppendInt(e.out, primitive, 10)
-	case float64:
-		if math.IsNaN(primitive) || math.IsInf(primitive, 0) {
-			return false, e.refuse(v.String() + ", which JSON cannot hold")
+	switch {
+	case sobek.IsNumber(v):
+		f := v.ToFloat()
+		if !isFinite(f) {
+			return false, refuse("is %s, which JSON cannot hold", v)
 		}
-		e.out = append(e.out, v.String()...)
-	case bool:
-		e.out = strconv.AppendBool(e.out, primitive)
-	case nil:
-		if sobek.IsUndefined(v) {
-			if len(e.path) > 0 {
-				return false, nil
-			}
-		}
-		e.out = append(e.out, "null"...)
-	default:
-		return false, e.refuse("a BigInt, which JSON cannot hold")
+		e.buf = appendNumber(e.buf, f)
+	case sobek.IsUndefined(v):
+		return false, nil
+	case sobek.IsBigInt(v):
+		return false, refuse("is a BigInt, which JSON cannot hold; convert it to a number or a string")
+	default: // null, true, false
+		e.buf = append(e.buf, v.String()...)
 	}
 	return true, nil
 }
 
-// Objects that JSON.stringify would silently turn into {} or null. The runtime
-// gives Maps and Sets the class of plain objects; their Go type tells.
-var refusedClasses = map[string]string{
-	"Function":      "a function, which JSON cannot hold",
-	"AsyncFunction": "a function, which JSON cannot hold",
-	"WeakMap":       "a WeakMap, which JSON cannot hold",
-	"WeakSet":       "a WeakSet, which JSON cannot hold",
-	"Promise":       "a Promise, which JSON cannot hold (did you forget await?)",
-	"Symbol":        "a symbol, which JSON cannot hold",
-	"BigInt":        "a BigInt, which JSON cannot hold",
+// object writes an object of any kind.
+func (e *encoder) object(o *sobek.Object) (written bool, err error) {
+	switch kindOf(o) {
+	case kindObject:
+		if err := e.refuseDisguised(o); err != nil {
+			return false, err
+		}
+		return true, e.members(o)
+	case kindProxy, kindDate:
+		return true, e.members(o)
+	case kindArray:
+		return true, e.elements(o)
+	case kindBoxed:
+		return e.final(e.unbox(o))
+	case kindHost:
+		return e.host(o)
+	case kindMap:
+		return false, refuse("is a Map, which JSON cannot hold; convert it with Object.fromEntries()")
+	case kindSet:
+		return false, refuse("is a Set, which JSON cannot hold; convert it with Array.from()")
+	case kindPromise:
+		return false, refuse("is a Promise, which JSON cannot hold; did you forget await?")
+	case kindArrayBuffer, kindTypedArray:
+		return false, refuse(`is %s, which JSON cannot hold; use serialization "binary"`, describe(o))
+	default:
+		return false, refuse("is %s, which JSON cannot hold", describe(o))
+	}
 }
 
-var refusedTypes = map[reflect.Type]string{
-	typeMap:         "a Map, which JSON cannot hold; store an array of its entries",
-	typeSet:         "a Set, which JSON cannot hold; store an array of its members",
-	typeArrayBuffer: bytesRefused,
-}
-
-var (
-	typeMap         = reflect.TypeFor[[][2]any]()
-	typeSet         = reflect.TypeFor[[]any]() // arrays have it, too, but another class
-	typeArrayBuffer = reflect.TypeFor[sobek.ArrayBuffer]()
-	typeProxy       = reflect.TypeFor[sobek.Proxy]()
-	typePlain       = reflect.TypeFor[map[string]any]()
-)
-
-const bytesRefused = `bytes, which JSON cannot hold; open the store with serialization "binary"`
-
-// object writes an object that may say by toJSON what stands for it.
-func (e *encoder) object(object *sobek.Object) error {
-	toJSON, ok := sobek.AssertFunction(object.Get("toJSON"))
-	if !ok {
-		return e.plain(object)
+// refuseDisguised refuses what looks like an instance of any class but is
+// nothing that JSON could hold.
+func (e *encoder) refuseDisguised(o *sobek.Object) error {
+	if prototype := o.Prototype(); prototype == nil || prototype == e.natives.objectPrototype {
+		return nil
 	}
-	name := ""
-	if last := len(e.path) - 1; last >= 0 {
-		name = e.path[last].name
-		if e.path[last].index >= 0 {
-			name = strconv.Itoa(e.path[last].index)
-		}
+	switch tag(o) {
+	case "WeakMap":
+		return refuse("is a WeakMap, which JSON cannot hold")
+	case "WeakSet":
+		return refuse("is a WeakSet, which JSON cannot hold")
+	case "DataView":
+		return refuse(`is a DataView, which JSON cannot hold; use serialization "binary"`)
 	}
-	v, err := toJSON(object, e.rt.ToValue(name))
-	if err != nil {
-		panic(err) // a *sobek.Exception, or an interrupt, which nobody may catch
-	}
-	if replacement, ok := v.(*sobek.Object); ok {
-		return e.plain(replacement)
-	}
-	written, err := e.value(v)
-	if !written && err == nil {
-		return errUndefined
-	}
-	return err
-}
-
-// errUndefined: toJSON returned undefined, so the member is left out.
-var errUndefined = errors.New("undefined")
-
-// plain writes an object as it is.
-func (e *encoder) plain(object *sobek.Object) error {
-	class := object.ClassName()
-	if what := refusedClasses[class]; what != "" {
-		return e.refuse(what)
-	}
-	kind := object.ExportType()
-	if class == "Object" && kind != typePlain {
-		if what := refusedTypes[kind]; what != "" {
-			return e.refuse(what)
-		}
-		if isTyped(kind) {
-			return e.refuse(bytesRefused)
-		}
-	}
-	switch class {
-	case "Number":
-		_, err := e.value(object.ToNumber())
-		return err
-	case "String":
-		_, err := e.value(object.ToString())
-		return err
-	case "Boolean":
-		_, err := e.value(e.rt.ToValue(object.Export()))
-		return err
-	}
-	if len(e.open) >= maxDepth {
-		return e.refuse(fmt.Sprintf("nested more than %d levels deep", maxDepth))
-	}
-	if slices.Contains(e.open, object) {
-		return e.refuse("an object that it lies in itself, a cycle, which JSON cannot hold")
-	}
-	e.open = append(e.open, object)
-	defer func() { e.open = e.open[:len(e.open)-1] }()
-	if class == "Array" || kind == typeProxy && e.isTrue(e.isArray, object) {
-		return e.array(object)
-	}
-	return e.members(object)
-}
-
-func (e *encoder) isTrue(predicate sobek.Callable, object *sobek.Object) bool {
-	answer, err := predicate(sobek.Undefined(), object)
-	return err == nil && answer.ToBoolean()
-}
-
-func (e *encoder) array(array *sobek.Object) error {
-	length := int(array.Get("length").ToInteger())
-	e.out = append(e.out, '[')
-	for i := range length {
-		if i > 0 {
-			e.out = append(e.out, ',')
-		}
-		e.path = append(e.path, step{index: i})
-		written, err := e.value(array.Get(strconv.Itoa(i)))
-		if err != nil && err != errUndefined {
-			return err
-		}
-		if !written || err != nil {
-			e.out = append(e.out, "null"...)
-		}
-		e.path = e.path[:len(e.path)-1]
-	}
-	e.out = append(e.out, ']')
 	return nil
 }
 
-func (e *encoder) members(object *sobek.Object) error {
-	names := object.Keys()
-	if len(names) == 0 && e.isTrue(e.isView, object) { // a DataView
-		return e.refuse(bytesRefused)
+// tag returns what Object.prototype.toString would show of an object.
+func tag(o *sobek.Object) string {
+	if s, ok := o.GetSymbol(sobek.SymToStringTag).(sobek.String); ok {
+		return s.String()
 	}
-	e.out = append(e.out, '{')
-	start := len(e.out)
-	for _, name := range names {
-		if strings.ContainsRune(name, utf8.RuneError) {
-			e.out = e.out[:start]
-			return e.strangeMembers(object)
-		}
-	}
-	for _, name := range names {
-		if err := e.member(start, name, nil, object.Get(name)); err != nil {
-			return err
-		}
-	}
-	e.out = append(e.out, '}')
-	return nil
+	return ""
 }
 
-// strangeMembers does the same if a name may have a lone surrogate. No Go
-// string can hold that, so names and values are asked for in JavaScript.
-func (e *encoder) strangeMembers(object *sobek.Object) error {
-	list, err := e.keys(sobek.Undefined(), object)
-	if err != nil {
-		panic(err)
+// members writes an object's own enumerable properties.
+func (e *encoder) members(o *sobek.Object) error {
+	if err := e.enter(o); err != nil {
+		return err
 	}
-	start := len(e.out)
-	names := list.(*sobek.Object)
-	for i := range int(names.Get("length").ToInteger()) {
-		name := names.Get(strconv.Itoa(i))
-		v, err := e.get(sobek.Undefined(), object, name)
+	e.buf = append(e.buf, '{')
+	empty := len(e.buf)
+	names := o.Keys()
+	var exact []sobek.String
+	if slices.ContainsFunc(names, isInexact) {
+		exact = e.natives.exactKeys(o, names)
+	}
+	isHost := kindOf(o) == kindHost
+	for i, name := range names {
+		at := place{index: -1, name: name}
+		if exact != nil {
+			at.exact = exact[i]
+		}
+		v := e.property(o, at)
+		if isHost && isFunction(v) {
+			continue // a method
+		}
+		start := len(e.buf)
+		if start > empty {
+			e.buf = append(e.buf, ',')
+		}
+		e.name(at)
+		written, err := e.value(v, at)
 		if err != nil {
-			panic(err)
+			return within(err, at)
 		}
-		if err := e.member(start, name.String(), name.(sobek.String), v); err != nil {
-			return err
+		if !written {
+			e.buf = e.buf[:start]
 		}
 	}
-	e.out = append(e.out, '}')
+	e.buf = append(e.buf, '}')
+	e.leave()
 	return nil
 }
 
-// member writes one member of the object whose members begin at start. exact is
-// the name if text does not do.
-func (e *encoder) member(start int, text string, exact sobek.String, v sobek.Value) error {
-	before := len(e.out)
-	if before > start {
-		e.out = append(e.out, ',')
+func (e *encoder) property(o *sobek.Object, at place) sobek.Value {
+	if at.exact != nil {
+		return e.natives.property(o, at.exact)
 	}
-	if exact != nil {
-		e.quote(exact)
-	} else {
-		e.quoteText(text)
-	}
-	e.out = append(e.out, ':')
-	e.path = append(e.path, step{name: text, index: -1})
-	written, err := e.value(v)
-	if err != nil && err != errUndefined {
-		return err
-	}
-	e.path = e.path[:len(e.path)-1]
-	if !written || err != nil {
-		e.out = e.out[:before]
-	}
-	return nil
+	return o.Get(at.name)
 }
 
-// isTyped tells the Go types of typed arrays: slices of numbers.
-func isTyped(kind reflect.Type) bool {
-	return kind != nil && kind.Kind() == reflect.Slice && kind != typeSet && kind != typeMap
-}
-
-// -- strings -------------------------------------------------------------------
-
-func (e *encoder) quote(s sobek.String) {
-	text := s.String()
-	if len(text) != s.Length() && hasLoneSurrogate(s, text) {
-		e.quoteUnits(s)
+// name writes a property's name and the colon.
+func (e *encoder) name(at place) {
+	if at.exact != nil {
+		e.buf = append(appendQuoted(e.buf, at.exact), ':')
 		return
 	}
-	e.quoteText(text)
+	e.buf = append(e.buf, '"')
+	e.buf = append(appendEscaped(e.buf, at.name), '"', ':')
 }
 
-const hexDigits = "0123456789abcdef"
-
-// quoteText writes valid UTF-8 as a JSON string.
-func (e *encoder) quoteText(text string) {
-	e.out = append(e.out, '"')
-	done := 0
-	for i := 0; i < len(text); i++ {
-		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
-			e.out = append(e.out, text[done:i]...)
-			e.escape(c)
-			done = i + 1
+// elements writes an array.
+func (e *encoder) elements(array *sobek.Object) error {
+	if err := e.enter(array); err != nil {
+		return err
+	}
+	var length int64
+	if v := array.Get("length"); v != nil {
+		length = v.ToInteger()
+	}
+	if length > int64(maxSize)/2 { // each takes two bytes at least
+		return refuse("is an array of %d elements, which is too long to be stored", length)
+	}
+	e.buf = append(e.buf, '[')
+	for i := range length {
+		if i > 0 {
+			e.buf = append(e.buf, ',')
+		}
+		at := place{index: i}
+		written, err := e.value(array.Get(indexName(i)), at)
+		if err != nil {
+			return within(err, at)
+		}
+		if !written {
+			e.buf = append(e.buf, "null"...)
 		}
 	}
-	e.out = append(e.out, text[done:]...)
-	e.out = append(e.out, '"')
+	e.buf = append(e.buf, ']')
+	e.leave()
+	return nil
 }
 
-func (e *encoder) escape(c byte) {
-	switch c {
-	case '"', '\\':
-		e.out = append(e.out, '\\', c)
-	case '\b':
-		e.out = append(e.out, `\b`...)
-	case '\f':
-		e.out = append(e.out, `\f`...)
-	case '\n':
-		e.out = append(e.out, `\n`...)
-	case '\r':
-		e.out = append(e.out, `\r`...)
-	case '\t':
-		e.out = append(e.out, `\t`...)
+// enter begins an object or array.
+func (e *encoder) enter(o *sobek.Object) error {
+	if outer := slices.Index(e.open, o); outer >= 0 {
+		refusal := refuse("refers back to")
+		refusal.back = outer
+		return refusal
+	}
+	if len(e.open) == maxNesting {
+		return refuse("is nested deeper than %d levels", maxNesting)
+	}
+	e.open = append(e.open, o)
+	return nil
+}
+
+func (e *encoder) leave() {
+	last := len(e.open) - 1
+	e.open[last] = nil // so that it can be collected
+	e.open = e.open[:last]
+}
+
+// unbox returns the primitive that an object like new Number(1) stands for.
+func (e *encoder) unbox(o *sobek.Object) sobek.Value {
+	switch o.ClassName() {
+	case "Number":
+		return o.ToNumber()
+	case "Boolean":
+		if primitive, ok := o.Export().(bool); ok {
+			return e.rt.ToValue(primitive)
+		}
+		return e.rt.ToValue(o.ToInteger() != 0)
 	default:
-		e.out = append(e.out, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		if s, ok := o.ToString().(sobek.String); ok {
+			return s
+		}
+		return e.rt.ToValue(o.String())
 	}
 }
 
-// quoteUnits writes a string with lone surrogates, which become escapes.
-func (e *encoder) quoteUnits(s sobek.String) {
-	e.out = append(e.out, '"')
-	for i := 0; i < s.Length(); i++ {
-		unit := rune(s.CharAt(i))
-		switch {
-		case unit < ' ' || unit == '"' || unit == '\\':
-			e.escape(byte(unit))
-		case !utf16.IsSurrogate(unit):
-			e.out = utf8.AppendRune(e.out, unit)
-		default:
-			pair := rune(utf8.RuneError)
-			if i+1 < s.Length() {
-				pair = utf16.DecodeRune(unit, rune(s.CharAt(i+1)))
-			}
-			if pair == utf8.RuneError {
-				e.out = fmt.Appendf(e.out, `\u%04x`, unit)
-				continue
-			}
-			e.out = utf8.AppendRune(e.out, pair)
-			i++
+// host writes a Go value that k6 or one of its modules handed to the script.
+func (e *encoder) host(o *sobek.Object) (written bool, err error) {
+	switch typed := o.Export().(type) {
+	case sobek.DynamicObject:
+		return true, e.members(o)
+	case sobek.JsonEncodable:
+		encodable := e.rt.ToValue(typed.JsonEncodable())
+		if o, ok := encodable.(*sobek.Object); ok && kindOf(o) == kindHost {
+			return true, e.members(o) // it is asked once only
+		}
+		return e.final(encodable)
+	case json.Marshaler:
+		text, err := typed.MarshalJSON()
+		if err == nil && !json.Valid(text) {
+			err = errors.New("its MarshalJSON returned something else than JSON")
+		}
+		if err != nil {
+			return false, refuse("cannot be read: %v", err)
+		}
+		e.buf = append(e.buf, text...)
+		return true, nil
+	}
+	switch o.ClassName() {
+	case "Number", "String", "Boolean":
+		return e.final(e.unbox(o))
+	}
+	return true, e.members(o)
+}
+
+// natives are the runtime's own functions for what its Go interface lacks. They
+// must be called inside of Runtime.Try. All are needed rarely, and looked up
+// when they are: the runtime makes its built-in objects on first use, and there
+// may be thousands of runtimes.
+type natives struct {
+	rt              *sobek.Runtime
+	objectPrototype *sobek.Object
+	keys            native // Object.keys
+	get             native // Reflect.get
+	typedArray      *view
+	dataView        *view
+}
+
+type native = func(sobek.FunctionCall) sobek.Value
+
+// view holds the getters of all typed arrays, or of DataView.
+type view struct{ buffer, byteOffset, byteLength native }
+
+func newNatives(rt *sobek.Runtime) *natives {
+	return &natives{rt: rt, objectPrototype: rt.NewObject().Prototype()}
+}
+
+// find returns a property of a global object.
+func (n *natives) find(object, name string) sobek.Value {
+	return propertyOf(n.rt.GlobalObject().Get(object), name)
+}
+
+func propertyOf(v sobek.Value, name string) sobek.Value {
+	if o, ok := v.(*sobek.Object); ok {
+		return o.Get(name)
+	}
+	return nil
+}
+
+func isFunction(v sobek.Value) bool {
+	_, callable := sobek.AssertFunction(v)
+	return callable
+}
+
+func asNative(v sobek.Value) native {
+	if !isFunction(v) {
+		return nil
+	}
+	function, _ := v.Export().(native)
+	return function
+}
+
+// exactKeys returns the names that Object.Keys returned once more, as the
+// strings that they are. A name that has come or gone since stays as it was.
+func (n *natives) exactKeys(o *sobek.Object, names []string) []sobek.String {
+	exact := make([]sobek.String, len(names))
+	if n.keys == nil {
+		n.keys = asNative(n.find("Object", "keys"))
+	}
+	if n.keys == nil {
+		return exact
+	}
+	array := n.keys(sobek.FunctionCall{Arguments: []sobek.Value{o}})
+	for i := range names {
+		key, ok := propertyOf(array, indexName(int64(i))).(sobek.String)
+		if ok && key.String() == names[i] && isInexact(names[i]) {
+			exact[i] = key
 		}
 	}
-	e.out = append(e.out, '"')
+	return exact
+}
+
+// property gets a property by its exact name.
+func (n *natives) property(o *sobek.Object, name sobek.String) sobek.Value {
+	if n.get == nil {
+		n.get = asNative(n.find("Reflect", "get"))
+	}
+	if n.get == nil {
+		return o.Get(name.String())
+	}
+	return n.get(sobek.FunctionCall{Arguments: []sobek.Value{o, name}})
+}
+
+// bytes returns the bytes behind an ArrayBuffer, typed array or DataView; false
+// for other objects. They belong to the script.
+func (n *natives) bytes(o *sobek.Object) (data []byte, ok bool, err error) {
+	kind := kindOf(o)
+	switch {
+	case kind == kindArrayBuffer:
+		data, err = bufferBytes(o)
+		return data, true, err
+	case kind == kindTypedArray:
+		if n.typedArray == nil {
+			if prototype, ok := n.find("Uint8Array", "prototype").(*sobek.Object); ok {
+				n.typedArray = n.newView(prototype.Prototype())
+			}
+		}
+		data, err = n.typedArray.bytes(o)
+		return data, true, err
+	case kind == kindObject && o.Prototype() != n.objectPrototype && tag(o) == "DataView":
+		if n.dataView == nil {
+			prototype, _ := n.find("DataView", "prototype").(*sobek.Object)
+			n.dataView = n.newView(prototype)
+		}
+		data, err = n.dataView.bytes(o)
+		return data, true, err
+	case o.ExportType() == typeBytes: // Go's []byte, from k6 or one of its modules
+		data, ok = o.Export().([]byte)
+		return data, ok, nil
+	}
+	return nil, false, nil
+}
+
+func (n *natives) newView(prototype *sobek.Object) *view {
+	descriptor := asNative(n.find("Object", "getOwnPropertyDescriptor"))
+	if prototype == nil || descriptor == nil {
+		return nil
+	}
+	getter := func(name string) native {
+		found := descriptor(sobek.FunctionCall{Arguments: []sobek.Value{prototype, n.rt.ToValue(name)}})
+		return asNative(propertyOf(found, "get"))
+	}
+	v := &view{getter("buffer"), getter("byteOffset"), getter("byteLength")}
+	if v.buffer == nil || v.byteOffset == nil || v.byteLength == nil {
+		return nil
+	}
+	return v
+}
+
+var errUnreadable = errors.New("the script has replaced the built-in objects that it is read with")
+
+func (v *view) bytes(o *sobek.Object) ([]byte, error) {
+	if v == nil {
+		return nil, refuse("cannot be read: %v", errUnreadable)
+	}
+	call := sobek.FunctionCall{This: o}
+	buffer, ok := v.buffer(call).(*sobek.Object)
+	if !ok {
+		return nil, refuse("cannot be read: %v", errUnreadable)
+	}
+	data, err := bufferBytes(buffer)
+	if err != nil {
+		return nil, err
+	}
+	offset := v.byteOffset(call).ToInteger()
+	length := v.byteLength(call).ToInteger()
+	if offset < 0 || length < 0 || offset > int64(len(data)) || length > int64(len(data))-offset {
+		return nil, refuse("cannot be read: %v", errUnreadable)
+	}
+	return data[offset:][:length], nil
+}
+
+func bufferBytes(o *sobek.Object) ([]byte, error) {
+	buffer, ok := o.Export().(sobek.ArrayBuffer)
+	switch {
+	case !ok:
+		return nil, refuse("cannot be read: %v", errUnreadable)
+	case buffer.Detached():
+		return nil, refuse("is a detached ArrayBuffer, or a view of one")
+	}
+	return buffer.Bytes(), nil
+}
+
+// Messages.
+
+// finish puts together what an error says.
+func finish(err error) error {
+	refusal, ok := err.(*serializerError)
+	if !ok {
+		return err
+	}
+	slices.Reverse(refusal.path)
+	refusal.Message = pathText(refusal.path) + " " + refusal.reason
+	if refusal.back >= 0 {
+		refusal.Message += " " + pathText(refusal.path[:refusal.back]) +
+			", a cycle, which JSON cannot hold"
+	}
+	return refusal
+}
+
+// pathText writes a path as a script would: value.users[3]["first name"]. Of a
+// very long one the middle is left out.
+func pathText(path []place) string {
+	const ends = 8
+	var text strings.Builder
+	text.WriteString("value")
+	for i, at := range path {
+		if i >= ends && i < len(path)-ends {
+			if i == ends {
+				text.WriteString("…")
+			}
+			continue
+		}
+		switch {
+		case at.index >= 0:
+			text.WriteString("[" + strconv.FormatInt(at.index, 10) + "]")
+		case at.exact != nil:
+			text.WriteString("[" + shorten(string(appendQuoted(nil, at.exact)), 60) + "]")
+		case isIdentifier(at.name):
+			text.WriteString("." + at.name)
+		default:
+			text.WriteString(`["` + shorten(string(appendEscaped(nil, at.name)), 60) + `"]`)
+		}
+	}
+	return text.String()
+}
+
+func isIdentifier(name string) bool {
+	for i, r := range name {
+		switch {
+		case r == '_' || r == '$' || r != unicode.ReplacementChar && unicode.IsLetter(r):
+		case i > 0 && unicode.IsDigit(r):
+		default:
+			return false
+		}
+	}
+	return name != "" && len(name) <= 60
+}
+
+// indexNames saves making the names of array elements again and again.
+var indexNames = func() (names [1024]string) {
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	return names
+}()
+
+func indexName(i int64) string {
+	if i < int64(len(indexNames)) {
+		return indexNames[i]
+	}
+	return strconv.FormatInt(i, 10)
 }

@@ -59,15 +59,12 @@ func (m *errorMaker) hide(object *sobek.Object, name, value string) {
 // back as it was.
 func (m *errorMaker) from(err error) sobek.Value {
 	var (
-		thrown     *sobek.Exception
-		serializer *serializerError
-		ours       *xkv.Error
+		thrown *sobek.Exception
+		ours   *xkv.Error
 	)
 	switch {
 	case errors.As(err, &thrown):
 		return thrown.Value()
-	case errors.As(err, &serializer):
-		return m.make(xkv.Serializer, serializer.Message)
 	case errors.As(err, &ours):
 		return m.make(ours.Code, ours.Message)
 	default:

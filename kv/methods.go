@@ -2,6 +2,10 @@ package kv
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/grafana/sobek"
 
@@ -112,11 +116,30 @@ func (kv *kvObject) readArguments(m *method, call sobek.FunctionCall) (xkv.Comma
 			return command, err
 		}
 	}
-	var err error
-	if m.Arguments&xkv.Value != 0 {
-		command.Value, err = kv.encoder.encode(value, kv.handle.serialization)
+	if m.Arguments&xkv.Value == 0 {
+		return command, nil
+	}
+	var (
+		err     error
+		refusal *serializerError
+	)
+	command.Value, err = kv.encoder.encode(value, kv.handle.serialization)
+	if errors.As(err, &refusal) {
+		err = &xkv.Error{
+			Code:    xkv.Serializer,
+			Message: fmt.Sprintf("%s %s: %s", m.Name, quote(command.Key), refusal.Message),
+		}
 	}
 	return command, err
+}
+
+// quote shows a key in a message, cut if it is long.
+func quote(key string) string {
+	const shown = 60
+	if len(key) <= shown {
+		return strconv.Quote(key)
+	}
+	return strconv.Quote(strings.ToValidUTF8(key[:shown], "")) + "…"
 }
 
 type settler = func(any) error

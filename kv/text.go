@@ -1,113 +1,364 @@
 package kv
 
+// JavaScript values as text: keys, the pieces of JSON, and the names that
+// error messages give to values.
+//
+// A JavaScript string is a row of UTF-16 units. Half of a surrogate pair may
+// stand in it alone, and then UTF-8 cannot hold it: the runtime's String()
+// quietly puts U+FFFD in its place. Nothing here may lose a string that way,
+// so U+FFFD always leads to a second look at the units themselves. The same
+// look repairs strings that came from Go with bytes that are not UTF-8: the
+// script sees U+FFFD in them, and so must the store.
+
 import (
+	"math"
+	"math/big"
 	"reflect"
+	"strconv"
 	"strings"
+	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/grafana/sobek"
+	"github.com/grafana/sobek/ftoa"
 )
 
-// keyText returns the UTF-8 text of a primitive string. false for everything
-// else, and for strings with a lone surrogate, which UTF-8 cannot hold.
+// keyText returns the text of a primitive string, as long as UTF-8 can hold it.
 func keyText(v sobek.Value) (string, bool) {
 	s, ok := v.(sobek.String)
 	if !ok {
 		return "", false
 	}
+	return exactText(s)
+}
+
+// exactText returns a string as UTF-8; false if it has a lone surrogate.
+func exactText(s sobek.String) (string, bool) {
 	text := s.String()
-	// As many bytes as UTF-16 units: pure ASCII.
-	if len(text) == s.Length() || !hasLoneSurrogate(s, text) {
+	if isExact(text) {
 		return text, true
 	}
-	return "", false
+	units := make([]byte, 0, len(text))
+	for i := 0; i < s.Length(); i++ {
+		r, two := runeAt(s, i)
+		if utf16.IsSurrogate(r) {
+			return "", false
+		}
+		if two {
+			i++
+		}
+		units = utf8.AppendRune(units, r)
+	}
+	return string(units), true
 }
 
-// hasLoneSurrogate tells whether text, which is s as UTF-8, stands for
-// something that UTF-8 cannot hold: the runtime puts U+FFFD there.
-func hasLoneSurrogate(s sobek.String, text string) bool {
-	if !strings.ContainsRune(text, utf8.RuneError) {
-		return false
+// isExact tells whether what String() returned is certainly the string itself.
+func isExact(text string) bool {
+	return isASCII(text) || utf8.ValidString(text) && !strings.Contains(text, "\uFFFD")
+}
+
+func isInexact(text string) bool { return !isExact(text) }
+
+func isASCII(text string) bool {
+	for len(text) >= 8 {
+		eight := text[:8]
+		if (eight[0]|eight[1]|eight[2]|eight[3]|eight[4]|eight[5]|eight[6]|eight[7])&0x80 != 0 {
+			return false
+		}
+		text = text[8:]
 	}
-	for i := 0; i < s.Length(); i++ {
-		unit := s.CharAt(i)
-		if unit < 0xD800 || unit > 0xDFFF {
+	for i := 0; i < len(text); i++ {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// runeAt returns the character at a unit, and whether it takes two units. A
+// lone surrogate is returned as it is.
+func runeAt(s sobek.String, i int) (r rune, two bool) {
+	r = rune(s.CharAt(i))
+	if utf16.IsSurrogate(r) && i+1 < s.Length() {
+		if pair := utf16.DecodeRune(r, rune(s.CharAt(i+1))); pair != utf8.RuneError {
+			return pair, true
+		}
+	}
+	return r, false
+}
+
+// escapes says how a byte of a string stands in JSON: 0 as it is, 'u' as \u00xx,
+// other letters after a backslash.
+var escapes = func() (table [utf8.RuneSelf]byte) {
+	for c := range byte(' ') {
+		table[c] = 'u'
+	}
+	table['\b'], table['\t'], table['\n'], table['\f'], table['\r'] = 'b', 't', 'n', 'f', 'r'
+	table['"'], table['\\'] = '"', '\\'
+	return table
+}()
+
+const hexDigits = "0123456789abcdef"
+
+// appendQuoted appends a string as JSON.stringify writes it.
+func appendQuoted(buf []byte, s sobek.String) []byte {
+	text := s.String()
+	buf = append(buf, '"')
+	plain := 0
+	for plain < len(text) && text[plain] < utf8.RuneSelf && escapes[text[plain]] == 0 {
+		plain++
+	}
+	switch {
+	case plain == len(text):
+		buf = append(buf, text...)
+	case isExact(text):
+		buf = appendEscaped(buf, text)
+	default:
+		buf = appendUnits(buf, s)
+	}
+	return append(buf, '"')
+}
+
+// appendEscaped appends valid UTF-8.
+func appendEscaped(buf []byte, text string) []byte {
+	start := 0
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c >= utf8.RuneSelf || escapes[c] == 0 {
 			continue
 		}
-		if unit > 0xDBFF || i+1 == s.Length() || s.CharAt(i+1)&0xFC00 != 0xDC00 {
-			return true
-		}
-		i++
+		buf = append(buf, text[start:i]...)
+		buf = appendEscape(buf, c)
+		start = i + 1
 	}
-	return false
+	return append(buf, text[start:]...)
 }
 
-// What objects are called in messages, by their class.
-var classNames = map[string]string{
-	"Array":         "an array",
-	"Function":      "a function",
-	"AsyncFunction": "a function",
-	"Promise":       "a Promise (did you forget await?)",
-	"Error":         "an Error",
+func appendEscape(buf []byte, c byte) []byte {
+	if escapes[c] == 'u' {
+		return append(buf, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+	}
+	return append(buf, '\\', escapes[c])
 }
 
-// And by their Go type: the runtime has one class for these and plain objects.
-var typeNames = map[reflect.Type]string{
-	typeMap:         "a Map",
-	typeSet:         "a Set",
-	typeArrayBuffer: "an ArrayBuffer",
+// appendUnits appends any string, with lone surrogates as escapes.
+func appendUnits(buf []byte, s sobek.String) []byte {
+	for i := 0; i < s.Length(); i++ {
+		r, two := runeAt(s, i)
+		switch {
+		case two:
+			i++
+			buf = utf8.AppendRune(buf, r)
+		case utf16.IsSurrogate(r):
+			buf = append(buf, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+		case r < utf8.RuneSelf && escapes[r] != 0:
+			buf = appendEscape(buf, byte(r))
+		default:
+			buf = utf8.AppendRune(buf, r)
+		}
+	}
+	return buf
 }
 
-// describe says what a value is, for messages. It runs no code of the script.
+// maxExact is the end of the range in which every integer has a Number, and
+// prints as its digits.
+const maxExact = 1 << 53
+
+// appendNumber appends a finite number as JavaScript prints it.
+func appendNumber(buf []byte, f float64) []byte {
+	if integer := int64(f); float64(integer) == f && -maxExact <= integer && integer <= maxExact {
+		return strconv.AppendInt(buf, integer, 10)
+	}
+	return ftoa.FToStr(f, ftoa.ModeStandard, 0, buf)
+}
+
+func isFinite(f float64) bool { return f-f == 0 }
+
+// kind is what an object is, as far as storing it goes.
+type kind int
+
+const (
+	kindObject kind = iota // plain, or an instance of a class
+	kindArray
+	kindProxy
+	kindFunction
+	kindPromise
+	kindMap
+	kindSet
+	kindArrayBuffer
+	kindTypedArray
+	kindDate
+	kindBoxed // new Number(1), new String("s"), new Boolean(true)
+	kindBoxedBigInt
+	kindBoxedSymbol
+	kindHost // something of Go's
+)
+
+// The types that the runtime's objects say they export to tell apart what
+// their class names do not.
+var (
+	typeObject      = reflect.TypeFor[map[string]any]()
+	typeList        = reflect.TypeFor[[]any]() // arrays and Sets
+	typeMap         = reflect.TypeFor[[][2]any]()
+	typeProxy       = reflect.TypeFor[sobek.Proxy]()
+	typePromise     = reflect.TypeFor[*sobek.Promise]()
+	typeArrayBuffer = reflect.TypeFor[sobek.ArrayBuffer]()
+	typeBytes       = reflect.TypeFor[[]byte]()
+	typeString      = reflect.TypeFor[string]()
+
+	kindOfType = map[reflect.Type]kind{
+		typeMap:                        kindMap,
+		typePromise:                    kindPromise,
+		typeArrayBuffer:                kindArrayBuffer,
+		reflect.TypeFor[int64]():       kindBoxed,
+		reflect.TypeFor[float64]():     kindBoxed,
+		reflect.TypeFor[bool]():        kindBoxed,
+		reflect.TypeFor[*big.Int]():    kindBoxedBigInt,
+		reflect.TypeFor[[]uint8]():     kindTypedArray,
+		reflect.TypeFor[[]int8]():      kindTypedArray,
+		reflect.TypeFor[[]uint16]():    kindTypedArray,
+		reflect.TypeFor[[]int16]():     kindTypedArray,
+		reflect.TypeFor[[]uint32]():    kindTypedArray,
+		reflect.TypeFor[[]int32]():     kindTypedArray,
+		reflect.TypeFor[[]float32]():   kindTypedArray,
+		reflect.TypeFor[[]float64]():   kindTypedArray,
+		reflect.TypeFor[[]int64]():     kindTypedArray,
+		reflect.TypeFor[[]uint64]():    kindTypedArray,
+		reflect.TypeFor[time.Time]():   kindDate,
+		reflect.TypeFor[sobek.Proxy](): kindProxy,
+	}
+)
+
+// kindOf runs no script code and never panics.
+func kindOf(o *sobek.Object) kind {
+	t := o.ExportType()
+	if t == typeProxy { // even its class name may throw
+		return kindOfProxy(o)
+	}
+	class := o.ClassName()
+	switch {
+	case t == typeObject && class == "String":
+		return kindBoxed
+	case t == typeObject:
+		return kindObject
+	case class == "Array":
+		return kindArray
+	case t == typeList:
+		return kindSet
+	case t.Kind() == reflect.Func || class == "Function":
+		return kindFunction
+	case t == typeString:
+		return kindBoxedSymbol
+	}
+	found, known := kindOfType[t]
+	if !known || found == kindDate && class != "Date" {
+		return kindHost
+	}
+	return found
+}
+
+func kindOfProxy(o *sobek.Object) kind {
+	if isFunction(o) {
+		return kindFunction
+	}
+	for {
+		proxy, ok := o.Export().(sobek.Proxy)
+		if !ok {
+			break
+		}
+		if o = proxy.Target(); o == nil { // revoked
+			return kindProxy
+		}
+	}
+	if kindOf(o) == kindArray {
+		return kindArray
+	}
+	return kindProxy
+}
+
+// describe names a value in a message: "it is …". It runs no script code.
 func describe(v sobek.Value) string {
-	switch value := v.(type) {
+	switch typed := v.(type) {
 	case nil:
 		return "undefined"
-	case *sobek.Object:
-		class := value.ClassName()
-		if name := classNames[class]; name != "" {
-			return name
-		}
-		if name := typeNames[value.ExportType()]; name != "" && class == "Object" {
-			return name
-		}
-		if isTyped(value.ExportType()) {
-			return "a typed array"
-		}
-		if class == "Object" {
-			return "an object"
-		}
-		return "a " + class + " object"
+	case sobek.String:
+		return describeString(typed)
 	case *sobek.Symbol:
 		return "a symbol"
-	case sobek.String:
-		return describeString(value)
+	case *sobek.Object:
+		return describeObject(typed)
 	}
-	switch v.Export().(type) {
-	case nil:
-		return v.String() // undefined or null
-	case bool:
-		return "a boolean (" + v.String() + ")"
-	case int64, float64:
+	switch {
+	case sobek.IsUndefined(v):
+		return "undefined"
+	case sobek.IsNull(v):
+		return "null"
+	case sobek.IsNumber(v):
 		return "a number (" + v.String() + ")"
-	default:
+	case sobek.IsBigInt(v):
 		return "a BigInt"
+	default:
+		return "a boolean (" + v.String() + ")"
 	}
 }
 
-// As much of a string is shown in messages.
-const shownLength = 40
-
 func describeString(s sobek.String) string {
-	text := s.String()
-	if text == "" {
+	const most = 40
+	text, ok := exactText(s)
+	switch {
+	case !ok:
+		return "a string with a lone surrogate"
+	case text == "":
 		return "an empty string"
+	case len(text) > most:
+		return "a string (" + strconv.Quote(shorten(text, most)) + ")"
+	default:
+		return "a string (" + strconv.Quote(text) + ")"
 	}
-	if hasLoneSurrogate(s, text) {
-		return "a string with a lone surrogate, which UTF-8 cannot hold"
+}
+
+// shorten cuts a text after at most so many bytes, between two characters.
+func shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
-	if runes := []rune(text); len(runes) > shownLength {
-		text = string(runes[:shownLength]) + "…"
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
 	}
-	return `the string "` + text + `"`
+	return text[:most] + "…"
+}
+
+func describeObject(o *sobek.Object) string {
+	switch kindOf(o) {
+	case kindArray:
+		return "an array"
+	case kindFunction:
+		return "a function"
+	case kindPromise:
+		return "a Promise (did you forget await?)"
+	case kindMap:
+		return "a Map"
+	case kindSet:
+		return "a Set"
+	case kindArrayBuffer:
+		return "an ArrayBuffer"
+	case kindTypedArray:
+		return "a typed array"
+	case kindDate:
+		return "a Date"
+	case kindBoxed:
+		return "a " + o.ClassName() + " object"
+	case kindBoxedBigInt:
+		return "a BigInt object"
+	case kindBoxedSymbol:
+		return "a symbol"
+	default:
+		return "an object"
+	}
+}
+
+// isNegativeZero tells -0, which prints as 0, from 0.
+func isNegativeZero(v sobek.Value) bool {
+	return sobek.IsNumber(v) && v.ToFloat() == 0 && math.Signbit(v.ToFloat())
 }

@@ -10,15 +10,19 @@ cd "$(dirname "$0")/.."
 readonly GOVULNCHECK=golang.org/x/vuln/cmd/govulncheck@v1.9.0
 readonly NOT_RUN=77
 
+# files PATTERN: the project's own files.
+files() {
+    find . \( -name node_modules -o -name .git -o -path ./build \) -prune -o -type f -name "$1" -print
+}
+
 go_format() {
     local dirty
-    dirty=$(find . \( -name node_modules -o -name .git -o -name build \) -prune -o -name '*.go' -print |
-        xargs gofmt -l) || return 1
+    dirty=$(files '*.go' | xargs gofmt -l) || return 1
     [[ -z $dirty ]] || { printf 'gofmt would change:\n%s\n' "$dirty"; return 1; }
 }
 
 clang_format() {
-    find xkv tests examples cli bench -name '*.[ch]' 2>/dev/null | xargs clang-format --dry-run -Werror
+    files '*.[ch]' | xargs clang-format --dry-run -Werror
 }
 
 # warnings COMPILER: compiles the library, and the public header by itself.

@@ -177,12 +177,14 @@ static int allocate_blocks(int fd, off_t size) {
  * then writes to it through a map: on a full disk that is the end of the
  * process. So the file is made here.
  */
-static int make_lock_file(const char *name, bool read_only) {
+static int make_lock_file(const char *name, bool read_only, bool is_new) {
     struct stat status;
 
     if (lstat(name, &status) == 0 && !S_ISREG(status.st_mode))
         return xkv__fail(XKV_E_DISK_PATH, "the lock file \"%s\" is not a regular file; remove it",
                          name);
+    if (is_new) /* it belongs to a file that was here before, and may be in use */
+        (void)unlink(name);
     int fd = xkv__sys.open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd < 0 && errno == EROFS && read_only)
         return XKV_OK; /* LMDB needs none where nothing can be written */
@@ -201,7 +203,8 @@ int xkv__file_prepare_lock(const xkv__file *file, const xkv_options *options) {
     if (!name)
         return XKV_E_STORE_FULL;
     snprintf(name, size, "%s-lock", file->path);
-    int error = make_lock_file(name, options->read_only);
+    bool is_new = !options->read_only && lseek(file->fd, 0, SEEK_END) == 0;
+    int error = make_lock_file(name, options->read_only, is_new);
     xkv__free(name);
     return error;
 }

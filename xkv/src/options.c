@@ -6,6 +6,7 @@
  */
 #include "internal.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -148,6 +149,21 @@ static int refuse(const struct row *row, const char *got, char *message, size_t 
                         got);
 }
 
+/* A number as JavaScript shows it, or nearly: the shortest that reads back. */
+static void number_text(double number, char *out, size_t size) {
+    if (number != number) {
+        snprintf(out, size, "NaN");
+    } else if (number > DBL_MAX || number < -DBL_MAX) {
+        snprintf(out, size, "%sInfinity", number < 0 ? "-" : "");
+    } else {
+        for (int precision = 1; precision <= 17; precision++) {
+            snprintf(out, size, "%.*g", precision, number);
+            if (strtod(out, NULL) == number)
+                return;
+        }
+    }
+}
+
 static void scalar_text(const xkv_scalar *value, char *out, size_t size) {
     char quoted[XKV__QUOTE_SIZE];
 
@@ -156,7 +172,7 @@ static void scalar_text(const xkv_scalar *value, char *out, size_t size) {
         snprintf(out, size, "%s", value->boolean ? "true" : "false");
         break;
     case XKV_TYPE_NUMBER:
-        snprintf(out, size, "%.17g", value->number);
+        number_text(value->number, out, size);
         break;
     case XKV_TYPE_TEXT:
         snprintf(out, size, "%s", xkv__quote(xkv_text(value->text), quoted));

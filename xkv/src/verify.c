@@ -106,9 +106,10 @@ static bool read_at(struct walk *walk, void *out, size_t size, uint64_t at) {
 
     if (got == (int64_t)size)
         return true;
-    if (got < 0)
-        walk->error = xkv__fail(XKV_E_DISK_STORE_READ, "\"%s\" cannot be read", walk->file->path);
-    return fault(walk, "it was cut short");
+    if (got >= 0)
+        return fault(walk, "it was cut short");
+    walk->error = xkv__fail(XKV_E_DISK_STORE_READ, "\"%s\" cannot be read", walk->file->path);
+    return false;
 }
 
 /* Notes that a page is in use; false if it is for the second time. */
@@ -338,21 +339,30 @@ static bool check_tree(struct walk *walk, const unsigned char *record, struct tr
 
 /* -- The file ---------------------------------------------------------------- */
 
-/* Finds the meta page of a transaction. */
-static int find_meta(struct walk *walk, uint64_t txn, unsigned char meta[META_SIZE]) {
+/* Finds the meta page of a transaction; whether it did. */
+static bool find_meta(struct walk *walk, uint64_t txn, unsigned char meta[META_SIZE]) {
     for (uint64_t page = 0; page < 2; page++) {
         if (!read_at(walk, meta, META_SIZE, page * walk->page_size))
-            return walk->error;
+            return false;
         if (u64(meta + META_TXN_AT) == txn)
-            return XKV_OK;
+            return true;
     }
-    return XKV__RETRY;
+    walk->error = XKV__RETRY;
+    return false;
 }
 
 static void check_file(struct walk *walk, const unsigned char *meta) {
     struct tree free_list = {.integer_keys = true, .is_free_list = true};
     struct tree names = {.has_names = true};
 
+    walk->last_page = u64(meta + META_LAST_AT);
+    walk->seen = xkv__alloc(walk->last_page / 8 + 1);
+    walk->taken = xkv__alloc(walk->page_size);
+    if (!walk->seen || !walk->taken) {
+        walk->error = XKV_E_STORE_FULL;
+        return;
+    }
+    memset(walk->seen, 0, walk->last_page / 8 + 1);
     if (check_tree(walk, meta + META_FREE_AT, &free_list))
         (void)check_tree(walk, meta + META_MAIN_AT, &names);
 }
@@ -360,19 +370,9 @@ static void check_file(struct walk *walk, const unsigned char *meta) {
 int xkv__file_verify(xkv__file *file, size_t page_size, uint64_t txn) {
     struct walk walk = {.file = file, .page_size = page_size};
     unsigned char meta[META_SIZE];
-    int error = find_meta(&walk, txn, meta);
 
-    if (error == XKV__RETRY)
-        return error;
-    walk.last_page = u64(meta + META_LAST_AT);
-    walk.seen = xkv__alloc(walk.last_page / 8 + 1);
-    walk.taken = xkv__alloc(page_size);
-    if (!walk.seen || !walk.taken)
-        walk.error = XKV_E_STORE_FULL;
-    if (!walk.wrong && walk.error == XKV_OK) {
-        memset(walk.seen, 0, walk.last_page / 8 + 1);
+    if (find_meta(&walk, txn, meta))
         check_file(&walk, meta);
-    }
     for (unsigned i = 0; i < DEPTH_MAX; i++)
         xkv__free(walk.page[i]);
     xkv__free(walk.taken);
