@@ -166,6 +166,32 @@ static void test_garbage_with_the_right_magic(void **state) {
     }
 }
 
+/* Whether a store holds what make_store put there. */
+static bool is_complete(const char *path, int64_t keys) {
+    xkv_options options = disk_options(path);
+    struct client client;
+
+    client_open(&client, &options, false);
+    bool complete = do_list(&client, NOTHING, 0) == XKV_OK && client.reply.number == keys;
+    client_close(&client);
+    return complete;
+}
+
+/* What was cut off may have been free pages only: then nothing is lost, and
+ * either answer will do. */
+static void check_truncated(const char *path, size_t length) {
+    char message[XKV_MESSAGE_SIZE];
+    xkv_options options = disk_options(path);
+
+    options.read_only = true;
+    if (try_open(&options, message) == XKV_OK)
+        assert_true(is_complete(path, 200));
+    else if (length < 152) /* without a whole first page of facts it might be anything */
+        assert_refused_as_it_is(path, XKV_E_DISK_STORE_OPEN, "cut.kv");
+    else
+        assert_refused_as_it_is(path, XKV_E_DISK_STORE_CORRUPT, "cut.kv");
+}
+
 static void test_truncated_stores(void **state) {
     char whole[PATH_SIZE], path[PATH_SIZE];
     size_t size;
@@ -180,9 +206,7 @@ static void test_truncated_stores(void **state) {
     test_path(path, "cut.kv");
     for (size_t i = 0; i < COUNT(lengths); i++) {
         write_file(path, data, lengths[i]);
-        /* Without a whole first page of facts it might be anything. */
-        int expected = lengths[i] < 152 ? XKV_E_DISK_STORE_OPEN : XKV_E_DISK_STORE_CORRUPT;
-        assert_refused_as_it_is(path, expected, "cut.kv");
+        check_truncated(path, lengths[i]);
     }
     free(data);
 }

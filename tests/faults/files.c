@@ -9,10 +9,9 @@
 
 /* -- Failing calls ----------------------------------------------------------- */
 
-enum call { OPEN, FSTAT, PREAD, FTRUNCATE, FSYNC, MKDIR, CALLS };
+enum call { OPEN, FSTAT, PREAD, FSYNC, MKDIR, CALLS };
 
-static const char *const call_names[CALLS] = {"open",      "fstat", "pread",
-                                              "ftruncate", "fsync", "mkdir"};
+static const char *const call_names[CALLS] = {"open", "fstat", "pread", "fsync", "mkdir"};
 
 static struct {
     enum call call;
@@ -39,10 +38,6 @@ static int64_t failing_pread(int fd, void *out, size_t size, int64_t at) {
     return fails(PREAD) ? -1 : pread(fd, out, size, (off_t)at);
 }
 
-static int failing_ftruncate(int fd, int64_t size) {
-    return fails(FTRUNCATE) ? -1 : ftruncate(fd, (off_t)size);
-}
-
 static int failing_fsync(int fd) {
     return fails(FSYNC) ? -1 : fsync(fd);
 }
@@ -58,7 +53,6 @@ static const xkv_hooks failing_hooks = {
     .open = failing_open,
     .fstat = failing_fstat,
     .pread = failing_pread,
-    .ftruncate = failing_ftruncate,
     .fsync = failing_fsync,
     .mkdir = failing_mkdir,
 };

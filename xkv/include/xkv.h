@@ -477,7 +477,6 @@ typedef struct xkv_hooks {
     int (*open)(const char *path, int flags, unsigned mode);
     int (*fstat)(int fd, struct stat *status);
     int64_t (*pread)(int fd, void *out, size_t size, int64_t at);
-    int (*ftruncate)(int fd, int64_t size);
     int (*fsync)(int fd);
     int (*mkdir)(const char *path, unsigned mode);
 } xkv_hooks;

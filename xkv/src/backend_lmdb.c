@@ -425,32 +425,12 @@ static void release(xkv__txn *txn) {
         pthread_mutex_unlock(&lmdb->write_mutex);
 }
 
-/*
- * Pages that a transaction allocated and gave back may lie behind the last one
- * that it wrote. LMDB counts them as part of the file, but then the file is
- * shorter than its meta page says, and would look truncated when opened.
- */
-static void fill_up_file(struct lmdb *lmdb) {
-    MDB_envinfo info;
-    MDB_stat stat;
-    struct stat status;
-
-    mdb_env_info(lmdb->env, &info);
-    mdb_env_stat(lmdb->env, &stat);
-    int64_t size = ((int64_t)info.me_last_pgno + 1) * stat.ms_psize;
-    if (xkv__sys.fstat(lmdb->file->fd, &status) != 0 || status.st_size >= size)
-        return;
-    if (xkv__sys.ftruncate(lmdb->file->fd, size) == 0 && lmdb->syncs)
-        (void)xkv__sys.fsync(lmdb->file->fd);
-}
-
 static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
     uint64_t id = mdb_txn_id(own->mdb);
     int code = mdb_txn_commit(own->mdb);
 
     own->mdb = NULL;
     if (code == MDB_SUCCESS) {
-        fill_up_file(lmdb);
         /* A transaction that changed nothing is not counted by LMDB. */
         MDB_envinfo info;
         mdb_env_info(lmdb->env, &info);
@@ -747,7 +727,6 @@ static int load(struct lmdb *lmdb, const xkv_options *options) {
     if (error == XKV_OK && !lmdb->read_only) {
         mdb_env_info(lmdb->env, &info);
         atomic_store(&lmdb->index_txn, info.me_last_txnid);
-        fill_up_file(lmdb);
     }
     return error;
 }

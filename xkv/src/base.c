@@ -54,10 +54,6 @@ static int64_t system_pread(int fd, void *out, size_t size, int64_t at) {
     return pread(fd, out, size, (off_t)at);
 }
 
-static int system_ftruncate(int fd, int64_t size) {
-    return ftruncate(fd, (off_t)size);
-}
-
 static int system_mkdir(const char *path, unsigned mode) {
     return mkdir(path, (mode_t)mode);
 }
@@ -66,7 +62,7 @@ static int system_mkdir(const char *path, unsigned mode) {
     {                                                                                              \
         .alloc = malloc, .resize = realloc, .release = free, .now_ms = system_now_ms,              \
         .entropy = system_entropy, .open = system_open, .fstat = fstat, .pread = system_pread,     \
-        .ftruncate = system_ftruncate, .fsync = fsync, .mkdir = system_mkdir                       \
+        .fsync = fsync, .mkdir = system_mkdir                                                      \
     }
 
 static const xkv_hooks system_hooks = SYSTEM_HOOKS;
@@ -87,7 +83,6 @@ void xkv_set_hooks(const xkv_hooks *hooks) {
     TAKE(open);
     TAKE(fstat);
     TAKE(pread);
-    TAKE(ftruncate);
     TAKE(fsync);
     TAKE(mkdir);
 #undef TAKE

@@ -16,7 +16,7 @@
  */
 #include "file.h"
 
-#include <stdio.h>
+#include <sys/stat.h>
 
 enum {
     PAGE_HEADER = 16, /* number (8), pad (2), flags (2), lower (2), upper (2) */
@@ -60,6 +60,7 @@ struct walk {
     int error;         /* set with the reason, if it was not the file's content */
     size_t page_size;
     uint64_t last_page;
+    uint64_t pages;                 /* in the file; free ones may lie behind its end */
     unsigned char *seen;            /* a bit per page */
     unsigned char *page[DEPTH_MAX]; /* the one being walked, per level */
     unsigned char *taken;           /* a byte per byte of a page */
@@ -112,10 +113,12 @@ static bool read_at(struct walk *walk, void *out, size_t size, uint64_t at) {
     return false;
 }
 
-/* Notes that a page is in use; false if it is for the second time. */
-static bool take_page(struct walk *walk, uint64_t number) {
+/* Notes what a page is used for; false if it is for the second time. */
+static bool take_page(struct walk *walk, uint64_t number, bool is_free) {
     if (number < 2 || number > walk->last_page)
         return fault(walk, "it refers to a page that does not exist");
+    if (number >= walk->pages && !is_free)
+        return fault(walk, "it was cut short");
     unsigned char bit = (unsigned char)(1u << (number % 8));
     if (walk->seen[number / 8] & bit)
         return fault(walk, "a page is used twice");
@@ -124,7 +127,7 @@ static bool take_page(struct walk *walk, uint64_t number) {
 }
 
 static bool read_page(struct walk *walk, uint64_t number, unsigned level) {
-    if (!take_page(walk, number))
+    if (!take_page(walk, number, false))
         return false;
     if (!walk->page[level])
         walk->page[level] = xkv__alloc(walk->page_size);
@@ -153,7 +156,7 @@ static bool check_overflow(struct walk *walk, struct tree *tree, uint64_t first,
     count = u32(header + PAGE_COUNT_AT);
     tree->overflows += count;
     for (uint64_t i = 0; i < count; i++) {
-        if (!take_page(walk, first + i))
+        if (!take_page(walk, first + i, false))
             return false;
     }
     return true;
@@ -208,7 +211,7 @@ static bool check_free_pages(struct walk *walk, uint64_t at, uint64_t size) {
         for (uint64_t i = 0; i < n; i++) {
             if (numbers[i] >= before)
                 return fault(walk, "a list of free pages is out of order");
-            if (!take_page(walk, numbers[i]))
+            if (!take_page(walk, numbers[i], true))
                 return false;
             before = numbers[i];
         }
@@ -355,6 +358,13 @@ static void check_file(struct walk *walk, const unsigned char *meta) {
     struct tree free_list = {.integer_keys = true, .is_free_list = true};
     struct tree names = {.has_names = true};
 
+    struct stat status;
+
+    if (xkv__sys.fstat(walk->file->fd, &status) != 0) {
+        walk->error = XKV_E_DISK_STORE_READ;
+        return;
+    }
+    walk->pages = (uint64_t)status.st_size / walk->page_size;
     walk->last_page = u64(meta + META_LAST_AT);
     walk->seen = xkv__alloc(walk->last_page / 8 + 1);
     walk->taken = xkv__alloc(walk->page_size);
