@@ -316,7 +316,7 @@ declare module "k6/x/kv" {
    *
    * A promise that rejects does so with a {@link KVError}. Any method can
    * reject with `InvalidOptionsError` (an argument is not valid),
-   * `StoreClosedError` (after `close`), `OperationCanceledError` (the VU ended
+   * `StoreClosedError` (after `close`), `OperationCanceledError` (reserved: the VU ended
    * first), and on disk with `DiskStoreReadError`, `DiskStoreWriteError`,
    * `DiskStoreCorruptError` or `StoreFullError`. Below, each method lists what
    * it adds to that.

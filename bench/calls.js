@@ -9,7 +9,7 @@ import { openKv } from "k6/x/kv";
 
 const KEYS = Number(__ENV.KEYS || 20000);
 const ROUNDS = Number(__ENV.ROUNDS || 15);
-const BATCH = Number(__ENV.BATCH || 2000); // awaits that are timed together
+const BATCH = Number(__ENV.BATCH || 5000); // awaits that are timed together
 
 const stores = {
   memory: openKv({ backend: "memory", trackKeys: true }),
