@@ -448,9 +448,9 @@ typedef struct xkv_completion {
 } xkv_completion;
 
 /*
- * Collects up to max finished commands into out, oldest first; waits up to
- * timeout_ms (negative: without end) while there are none. Returns how many;
- * 0 after a timeout, or after xkv_queue_wake. Meant for one collecting thread;
+ * Collects up to max finished commands into out, oldest first (64 at most per
+ * call); waits up to timeout_ms (negative: without end) while there are none.
+ * Returns how many; 0 after a timeout, or after xkv_queue_wake. Meant for one collecting thread;
  * with several, each completion goes to one of them.
  */
 size_t xkv_completions(xkv_queue *queue, xkv_completion *out, size_t max, int timeout_ms);

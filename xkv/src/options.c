@@ -155,6 +155,8 @@ static void number_text(double number, char *out, size_t size) {
         snprintf(out, size, "NaN");
     } else if (number > DBL_MAX || number < -DBL_MAX) {
         snprintf(out, size, "%sInfinity", number < 0 ? "-" : "");
+    } else if (number > -9e18 && number < 9e18 && number == (double)(int64_t)number) {
+        snprintf(out, size, "%.0f", number);
     } else {
         for (int precision = 1; precision <= 17; precision++) {
             snprintf(out, size, "%.*g", precision, number);
