@@ -282,7 +282,10 @@ const xkv_options *xkv_store_options(const xkv_store *store);
 /*
  * What they do (status XKV_OK unless said otherwise; STORE_READ_ONLY for every
  * write on a read-only store; STORE_FULL, DISK_STORE_READ, _WRITE and _CORRUPT
- * wherever memory or disk are involved):
+ * wherever memory or disk are involved). After DISK_STORE_WRITE nobody knows
+ * what the disk holds: all writes are refused until the store is reopened,
+ * which brings back everything that was acknowledged.
+ *
  *
  *   GET            data = the value; KEY_NOT_FOUND if there is none
  *   SET            stores value under key, replacing any value; SERIALIZER if

@@ -139,6 +139,11 @@ static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
                          "\"%s\" is damaged: a record does not match its checksum; restore it "
                          "from a backup or remove it",
                          path);
+    case MDB_PANIC:
+        return xkv__fail(other,
+                         "\"%s\" cannot be used any further since writing its meta page failed; "
+                         "check the disk and reopen the store",
+                         path);
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
