@@ -36,7 +36,9 @@ struct core {
     pthread_t writer;
     pthread_mutex_t mutex;
     pthread_cond_t arrived;
-    struct request_list waiting; /* under mutex, as closing */
+    struct request_list waiting; /* under mutex, as what follows */
+    unsigned queued;             /* how many are waiting */
+    unsigned wanted;             /* at how many the writer wants to be woken */
     bool closing;
 };
 
@@ -119,20 +121,22 @@ static void monitor_destroy(pthread_mutex_t *mutex, pthread_cond_t *cond) {
     pthread_mutex_destroy(mutex);
 }
 
-static struct timespec deadline_in(int timeout_ms) {
-    struct timespec at;
+/* The clock of pthread_cond_timedwait on such a condition. */
+static int64_t now_ns(void) {
+    struct timespec now;
 #ifdef __APPLE__
-    clock_gettime(CLOCK_REALTIME, &at);
+    clock_gettime(CLOCK_REALTIME, &now);
 #else
-    clock_gettime(CLOCK_MONOTONIC, &at);
+    clock_gettime(CLOCK_MONOTONIC, &now);
 #endif
-    at.tv_sec += timeout_ms / 1000;
-    at.tv_nsec += timeout_ms % 1000 * 1000000L;
-    if (at.tv_nsec >= 1000000000L) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000L;
-    }
-    return at;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Waits until woken, false once the deadline is over. */
+static bool wait_until(pthread_mutex_t *mutex, pthread_cond_t *cond, int64_t deadline_ns) {
+    struct timespec at = {.tv_sec = (time_t)(deadline_ns / 1000000000),
+                          .tv_nsec = (long)(deadline_ns % 1000000000)};
+    return pthread_cond_timedwait(cond, mutex, &at) == 0;
 }
 
 /* -- Requests ---------------------------------------------------------------- */
@@ -175,10 +179,10 @@ static void enqueue(xkv_store *store, struct request *request) {
     atomic_fetch_add_explicit(&store->refs, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&store->pending, 1, memory_order_relaxed);
     pthread_mutex_lock(&core->mutex);
-    bool idle = !core->waiting.first;
     list_append(&core->waiting, request);
+    bool awaited = ++core->queued == core->wanted;
     pthread_mutex_unlock(&core->mutex);
-    if (idle)
+    if (awaited)
         pthread_cond_signal(&core->arrived);
 }
 
@@ -260,24 +264,62 @@ static void run_group(xkv__backend *backend, struct request *group) {
     }
 }
 
+/*
+ * Takes the whole list, once it is worth a commit.
+ *
+ * Clients that wait for their writes come back at about the same time, after
+ * the commit that held them; those that came too late for it are in the list
+ * already. A writer that took those at once would always commit one half of
+ * its clients while the other half waits. So it waits for as many as it has
+ * lately had to do with, but no longer than half of what the last commit took:
+ * what is to be saved is a commit. A single client never waits. (The same
+ * thought as PostgreSQL's commit_delay and commit_siblings, without settings.)
+ */
+static struct request *take_group(struct core *core, unsigned clients, int64_t commit_ns) {
+    pthread_mutex_lock(&core->mutex);
+    core->wanted = 1;
+    while (core->queued == 0 && !core->closing)
+        pthread_cond_wait(&core->arrived, &core->mutex);
+    core->wanted = clients;
+    int64_t deadline = now_ns() + commit_ns / 2;
+    bool in_time = true;
+    while (core->queued < clients && !core->closing && in_time)
+        in_time = wait_until(&core->mutex, &core->arrived, deadline);
+    struct request *group = core->waiting.first;
+    list_init(&core->waiting);
+    core->queued = 0;
+    pthread_mutex_unlock(&core->mutex);
+    return group;
+}
+
+/* Hands out the results of a group; returns how many there were. */
+static unsigned finish_group(struct request *group) {
+    unsigned count = 0;
+
+    for (; group; count++) {
+        struct request *next = group->next;
+        finish(group);
+        group = next;
+    }
+    return count;
+}
+
 static void *writer_main(void *argument) {
     struct core *core = argument;
+    unsigned clients = 1;
+    int64_t commit_ns = 0;
 
     for (;;) {
-        pthread_mutex_lock(&core->mutex);
-        while (!core->waiting.first && !core->closing)
-            pthread_cond_wait(&core->arrived, &core->mutex);
-        struct request *group = core->waiting.first;
-        list_init(&core->waiting);
-        pthread_mutex_unlock(&core->mutex);
+        struct request *group = take_group(core, clients, commit_ns);
         if (!group)
             return NULL;
+        int64_t start = now_ns();
         run_group(core->backend, group);
-        while (group) {
-            struct request *next = group->next;
-            finish(group);
-            group = next;
-        }
+        commit_ns = now_ns() - start;
+        pthread_mutex_lock(&core->mutex);
+        clients = core->queued; /* came while the others were committed */
+        pthread_mutex_unlock(&core->mutex);
+        clients += finish_group(group);
     }
 }
 
@@ -591,14 +633,14 @@ void xkv_queue_wake(xkv_queue *queue) {
 
 /* Waits until there is something; false if there is nothing after all. */
 static bool wait_filled(xkv_queue *queue, int timeout_ms) {
-    struct timespec deadline = deadline_in(timeout_ms > 0 ? timeout_ms : 0);
+    int64_t deadline = now_ns() + (int64_t)timeout_ms * 1000000;
 
     while (!queue->finished.first && queue->wakes == 0) {
         if (timeout_ms == 0)
             return false;
         if (timeout_ms < 0)
             pthread_cond_wait(&queue->filled, &queue->mutex);
-        else if (pthread_cond_timedwait(&queue->filled, &queue->mutex, &deadline) != 0)
+        else if (!wait_until(&queue->mutex, &queue->filled, deadline))
             return queue->finished.first != NULL;
     }
     if (queue->finished.first)
