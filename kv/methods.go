@@ -198,9 +198,12 @@ func (kv *kvObject) entries(reply *xkv.Reply) (sobek.Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		entry := rt.NewObject()
-		define(entry, "key", kv.decoder.text(data[8:keyEnd]))
-		define(entry, "value", value)
+		// As in the decoder: no prototype until it is complete, so that nothing a
+		// script did to Object.prototype gets in between.
+		entry := rt.CreateObject(nil)
+		_ = entry.Set("key", kv.decoder.text(data[8:keyEnd]))
+		_ = entry.Set("value", value)
+		_ = entry.SetPrototype(kv.decoder.objectPrototype)
 		list = append(list, entry)
 		data = data[end:]
 	}
