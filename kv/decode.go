@@ -4,8 +4,9 @@ package kv
 //
 // JSON is read in one pass, straight into the runtime's objects. The text
 // becomes one Go string, of which names and strings without escapes are parts:
-// they cost no copy. What is taken and what is refused is what JSON.parse takes
-// and refuses; only it loses lone surrogates, which are kept here.
+// they cost no copy. What comes out is what JSON.parse gives, but for lone
+// surrogates: the runtime's own loses those. Like that one this refuses numbers
+// beyond the range of a double.
 
 import (
 	"errors"
@@ -37,7 +38,8 @@ type decoder struct {
 	at       int          // the next byte of source
 	depth    int          // of nesting
 	isASCII  bool         // source is
-	whole    sobek.String // all of source, for the runtime; made when first needed
+	strings  int          // how many have been made
+	whole    sobek.String // all of source, for the runtime; made when it pays
 	elements []any        // of the arrays that are not complete
 	resolved []byte       // the last string that had escapes
 }
@@ -77,7 +79,7 @@ func (d *decoder) text(data []byte) sobek.Value { return d.rt.ToValue(string(dat
 
 func (d *decoder) json(data []byte) (sobek.Value, error) {
 	d.source = string(data)
-	d.at, d.depth = 0, 0
+	d.at, d.depth, d.strings = 0, 0, 0
 	d.isASCII = isASCII(d.source)
 	defer d.release()
 	if !d.isASCII && !utf8.ValidString(d.source) {
@@ -315,16 +317,23 @@ func (d *decoder) stringValue() (sobek.Value, error) {
 			return exact, err
 		}
 		return d.rt.ToValue(string(d.resolved)), nil
-	case d.isASCII:
-		// The runtime finds out once that all of the text is ASCII, and
-		// believes it of the parts.
-		if d.whole == nil {
-			d.whole, _ = d.rt.ToValue(d.source).(sobek.String)
-		}
-		return d.whole.Substring(start, end), nil
 	default:
-		return d.rt.ToValue(d.source[start:end]), nil
+		return d.plainString(start, end), nil
 	}
+}
+
+// plainString makes a string of a part of the source. The runtime has to look
+// through each string for what is not ASCII; from the fourth string on it is
+// quicker to let it look at the source once and take parts of that.
+func (d *decoder) plainString(start, end int) sobek.Value {
+	const few = 3
+	if d.strings++; !d.isASCII || d.strings <= few {
+		return d.rt.ToValue(d.source[start:end])
+	}
+	if d.whole == nil {
+		d.whole, _ = d.rt.ToValue(d.source).(sobek.String)
+	}
+	return d.whole.Substring(start, end)
 }
 
 // resolve replaces the escapes in the text of a string, which stands at byte

@@ -39,7 +39,7 @@ func exactText(s sobek.String) (string, bool) {
 	if isExact(text) {
 		return text, true
 	}
-	units := make([]byte, 0, len(text))
+	repaired := make([]byte, 0, len(text))
 	for i := 0; i < s.Length(); i++ {
 		r, two := runeAt(s, i)
 		if utf16.IsSurrogate(r) {
@@ -48,9 +48,9 @@ func exactText(s sobek.String) (string, bool) {
 		if two {
 			i++
 		}
-		units = utf8.AppendRune(units, r)
+		repaired = utf8.AppendRune(repaired, r)
 	}
-	return string(units), true
+	return string(repaired), true
 }
 
 // isExact tells whether what String() returned is certainly the string itself.
@@ -151,7 +151,8 @@ func appendUnits(buf []byte, s sobek.String) []byte {
 			i++
 			buf = utf8.AppendRune(buf, r)
 		case utf16.IsSurrogate(r):
-			buf = append(buf, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+			buf = append(buf, '\\', 'u',
+				hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 		case r < utf8.RuneSelf && escapes[r] != 0:
 			buf = appendEscape(buf, byte(r))
 		default:
@@ -208,25 +209,24 @@ var (
 	typeString      = reflect.TypeFor[string]()
 
 	kindOfType = map[reflect.Type]kind{
-		typeMap:                        kindMap,
-		typePromise:                    kindPromise,
-		typeArrayBuffer:                kindArrayBuffer,
-		reflect.TypeFor[int64]():       kindBoxed,
-		reflect.TypeFor[float64]():     kindBoxed,
-		reflect.TypeFor[bool]():        kindBoxed,
-		reflect.TypeFor[*big.Int]():    kindBoxedBigInt,
-		reflect.TypeFor[[]uint8]():     kindTypedArray,
-		reflect.TypeFor[[]int8]():      kindTypedArray,
-		reflect.TypeFor[[]uint16]():    kindTypedArray,
-		reflect.TypeFor[[]int16]():     kindTypedArray,
-		reflect.TypeFor[[]uint32]():    kindTypedArray,
-		reflect.TypeFor[[]int32]():     kindTypedArray,
-		reflect.TypeFor[[]float32]():   kindTypedArray,
-		reflect.TypeFor[[]float64]():   kindTypedArray,
-		reflect.TypeFor[[]int64]():     kindTypedArray,
-		reflect.TypeFor[[]uint64]():    kindTypedArray,
-		reflect.TypeFor[time.Time]():   kindDate,
-		reflect.TypeFor[sobek.Proxy](): kindProxy,
+		typeMap:                      kindMap,
+		typePromise:                  kindPromise,
+		typeArrayBuffer:              kindArrayBuffer,
+		reflect.TypeFor[int64]():     kindBoxed,
+		reflect.TypeFor[float64]():   kindBoxed,
+		reflect.TypeFor[bool]():      kindBoxed,
+		reflect.TypeFor[*big.Int]():  kindBoxedBigInt,
+		reflect.TypeFor[[]uint8]():   kindTypedArray,
+		reflect.TypeFor[[]int8]():    kindTypedArray,
+		reflect.TypeFor[[]uint16]():  kindTypedArray,
+		reflect.TypeFor[[]int16]():   kindTypedArray,
+		reflect.TypeFor[[]uint32]():  kindTypedArray,
+		reflect.TypeFor[[]int32]():   kindTypedArray,
+		reflect.TypeFor[[]float32](): kindTypedArray,
+		reflect.TypeFor[[]float64](): kindTypedArray,
+		reflect.TypeFor[[]int64]():   kindTypedArray,
+		reflect.TypeFor[[]uint64]():  kindTypedArray,
+		reflect.TypeFor[time.Time](): kindDate,
 	}
 )
 

@@ -312,6 +312,19 @@ func TestNesting(t *testing.T) {
 	}
 }
 
+// Many beside each other are not deep.
+func TestManySiblings(t *testing.T) {
+	f := newFixture(t)
+	text := "[" + strings.Repeat(`[],{},`, maxDepth) + "0]"
+	v, err := f.d.decode([]byte(text), serializationJSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.stored(v, serializationJSON) != text {
+		t.Error("it comes back changed")
+	}
+}
+
 // Values whose own code throws: what it threw comes back as it is.
 func TestThrown(t *testing.T) {
 	f := newFixture(t)
@@ -421,9 +434,12 @@ func TestReentry(t *testing.T) {
 		t.Errorf("%s, inner %s", got, inner)
 	}
 
-	_, err := f.e.encode(f.js(`({toJSON() { set(this); return 1 }})`), serializationJSON)
+	_, err := f.e.encode(f.js(`var calls = 0; ({toJSON() { calls++; set(this); return 1 }})`), serializationJSON)
 	if err == nil || !strings.Contains(err.Error(), "and so on 100 times") {
 		t.Errorf("endless reentry: %v", err)
+	}
+	if calls := f.js("calls").ToInteger(); calls != 1+maxReentry {
+		t.Errorf("%d calls", calls)
 	}
 	if got := f.stored(f.js(`[1]`), serializationJSON); got != "[1]" {
 		t.Errorf("after an error: %q", got)
@@ -792,8 +808,9 @@ func TestDescribe(t *testing.T) {
 	for source, want := range map[string]string{
 		`undefined`: "undefined", `null`: "null", `5`: "a number (5)", `NaN`: "a number (NaN)", `true`: "a boolean (true)",
 		`""`: "an empty string", `"ab\n"`: `a string ("ab\n")`, `"\ud800"`: "a string with a lone surrogate",
-		`"ä".repeat(100)`: `a string ("` + strings.Repeat("ä", 20) + `…")`,
-		`[]`:              "an array", `({})`: "an object", `(() => 1)`: "a function", `1n`: "a BigInt", `Symbol()`: "a symbol",
+		`"ä".repeat(100)`:       `a string ("` + strings.Repeat("ä", 20) + `…")`,
+		`"x" + "ä".repeat(100)`: `a string ("x` + strings.Repeat("ä", 19) + `…")`,
+		`[]`:                    "an array", `({})`: "an object", `(() => 1)`: "a function", `1n`: "a BigInt", `Symbol()`: "a symbol",
 		`Promise.resolve()`: "a Promise (did you forget await?)", `new Map()`: "a Map", `new Set()`: "a Set",
 		`new Date()`: "a Date", `new ArrayBuffer(1)`: "an ArrayBuffer", `new Uint8Array(1)`: "a typed array",
 		`new String("a")`: "a String object", `Object(1n)`: "a BigInt object", `new Proxy({}, {})`: "an object",

@@ -10,6 +10,10 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 export K6_NO_USAGE_REPORT=true
+
+# The same random choices each time, so that a failure is about the change and
+# not about luck. To look further: XKV_SEED=$RANDOM KV_SEED=$RANDOM make test
+export XKV_SEED=${XKV_SEED:-20261123} KV_SEED=${KV_SEED:-20261123}
 export CGO_ENABLED=1
 
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)

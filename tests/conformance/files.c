@@ -308,13 +308,13 @@ static void test_paths_to_one_file(void **state) {
 
     (void)state;
     make_store(test_path(path, "one.kv"), 1);
-    assert_int_equal(link(path, test_path(hard, "two.kv")), 0);
     test_path(dots, "./new/../one.kv");
     assert_non_null(getcwd(before, sizeof before));
     assert_int_equal(chdir(test.directory), 0);
     const char *const paths[] = {hard, dots, "one.kv", "./one.kv", ".//./one.kv"};
     xkv_options options = disk_options(path);
     xkv_store *one = must_open(&options);
+    assert_int_equal(link(path, test_path(hard, "two.kv")), 0);
     for (size_t i = 0; i < COUNT(paths); i++) {
         options.path = paths[i];
         xkv_store *other = must_open(&options);
@@ -322,6 +322,11 @@ static void test_paths_to_one_file(void **state) {
         xkv_close(other);
     }
     xkv_close(one);
+    /* Other processes would not notice each other by two names. */
+    options.path = path;
+    assert_refused(&options, XKV_E_DISK_PATH, "2 hard links");
+    assert_int_equal(unlink(hard), 0);
+    xkv_close(must_open(&options));
     assert_int_equal(chdir(before), 0);
 }
 

@@ -180,7 +180,8 @@ static void test_planted_bias_is_found(void **state) {
     churn(&client, &rng);
     assert_true(passes(&client, LIT("n:"), honest, &rng));
     assert_false(passes(&client, LIT("n:"), favours_one, &rng));
-    assert_false(passes(&client, LIT("n:"), favours_half, &rng));
+    if (!SANITIZED) /* there, fewer draws: too few for so slight a bias */
+        assert_false(passes(&client, LIT("n:"), favours_half, &rng));
     client_close(&client);
 }
 

@@ -302,7 +302,7 @@ const xkv_options *xkv_store_options(const xkv_store *store);
  *                  track_keys, else two passes over the matching keys
  *   REBUILD_KEY_LIST  builds the key index anew from the data, with track_keys
  *                  on disk; XKV_OK at once otherwise. KEY_LIST_REBUILD if it
- *                  fails; the store then goes on without an index
+ *                  fails; the store then goes on with the index it had
  */
 typedef enum xkv_op {
 #define X(op, name, access, arguments, fields, limit, reply) XKV_OP_##op,

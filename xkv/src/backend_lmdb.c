@@ -38,6 +38,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "btree.h"
@@ -46,7 +47,8 @@
 #include "rwlock.h"
 
 enum {
-    READERS_MAX = 254, /* slots in LMDB's table, over all processes */
+    READERS_MAX = 510, /* slots in LMDB's table, over all processes */
+    READERS_WAIT_MS = 5000,
     FORMAT_VERSION = 1
 };
 
@@ -66,6 +68,7 @@ struct lmdb {
 
     pthread_mutex_t write_mutex; /* one write transaction at a time */
     _Atomic bool dead;           /* a write's outcome is unknown */
+    _Atomic bool unmapped;       /* the map was lost, and LMDB must not be touched */
 
     _Atomic(MDB_txn *) idle_reader[XKV__LOCK_SLOTS];
 
@@ -187,29 +190,50 @@ static bool addresses_available(size_t size) {
     return true;
 }
 
-static int grow_map(struct lmdb *lmdb) {
-    size_t size = lmdb->map_size * 2;
+static int fail_unmapped(const struct lmdb *lmdb) {
+    return xkv__fail(XKV_E_STORE_FULL,
+                     "\"%s\" could not be mapped into memory again, and is out of use; free "
+                     "address space and reopen the store",
+                     lmdb->file->path);
+}
 
-    lmdb->map_full = false;
+/* Under map_lock, for writing. */
+static int remap(struct lmdb *lmdb, size_t size) {
     if (size < lmdb->map_size || !addresses_available(size))
         return fail_full(lmdb, "the address space is used up");
-    xkv__write_lock(&lmdb->map_lock);
     int code = mdb_env_set_mapsize(lmdb->env, size);
-    if (code != MDB_SUCCESS && mdb_env_set_mapsize(lmdb->env, lmdb->map_size) != MDB_SUCCESS)
-        atomic_store(&lmdb->dead, true);
-    xkv__write_unlock(&lmdb->map_lock);
-    if (code != MDB_SUCCESS)
+    if (code == MDB_SUCCESS) {
+        lmdb->map_size = size;
+        return XKV_OK;
+    }
+    if (mdb_env_set_mapsize(lmdb->env, lmdb->map_size) == MDB_SUCCESS)
         return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_WRITE);
-    lmdb->map_size = size;
-    return XKV_OK;
+    atomic_store(&lmdb->unmapped, true);
+    return fail_unmapped(lmdb);
+}
+
+static int grow_map(struct lmdb *lmdb) {
+    lmdb->map_full = false;
+    xkv__write_lock(&lmdb->map_lock);
+    int error = remap(lmdb, lmdb->map_size * 2);
+    xkv__write_unlock(&lmdb->map_lock);
+    return error;
 }
 
 /* Another process has made the file larger than our map. */
 static int adopt_map(struct lmdb *lmdb) {
+    struct stat status;
+    int error = XKV_OK;
+
+    if (xkv__sys.fstat(lmdb->file->fd, &status) != 0)
+        return fail_read(lmdb, EIO);
     xkv__write_lock(&lmdb->map_lock);
-    int code = mdb_env_set_mapsize(lmdb->env, 0);
+    size_t size = lmdb->map_size * 2;
+    while (size < (size_t)status.st_size)
+        size *= 2;
+    error = remap(lmdb, size);
     xkv__write_unlock(&lmdb->map_lock);
-    return fail_read(lmdb, code);
+    return error;
 }
 
 /* -- Readers ----------------------------------------------------------------- */
@@ -236,25 +260,51 @@ static void reader_end(struct lmdb *lmdb, MDB_txn *txn) {
         mdb_txn_abort(txn);
 }
 
-/* The table of readers is full: those of killed processes can go, and others
- * are busy for one command only. */
-static int make_reader_room(struct lmdb *lmdb, unsigned tries) {
-    int dead = 0;
+static void drop_idle_readers(struct lmdb *lmdb) {
+    for (unsigned i = 0; i < XKV__LOCK_SLOTS; i++) {
+        MDB_txn *txn = atomic_exchange(&lmdb->idle_reader[i], NULL);
+        if (txn)
+            mdb_txn_abort(txn);
+    }
+}
 
-    if (tries > 1000)
-        return xkv__fail(XKV_E_DISK_STORE_READ,
-                         "\"%s\" has more than %d readers at once, over all processes",
-                         lmdb->file->path, READERS_MAX);
-    mdb_reader_check(lmdb->env, &dead);
-    if (dead == 0)
-        sched_yield();
+/* The table of readers is full: those of killed processes and our idle ones can
+ * go, and others are busy for one command only. */
+static int make_reader_room(struct lmdb *lmdb, unsigned tries) {
+    struct timespec millisecond = {0, 1000000};
+
+    if (tries > READERS_WAIT_MS)
+        return xkv__fail(
+            XKV_E_DISK_STORE_READ,
+            "\"%s\" has had more than %d readers at once, over all processes, for %d ms",
+            lmdb->file->path, READERS_MAX, READERS_WAIT_MS);
+    mdb_reader_check(lmdb->env, NULL);
+    drop_idle_readers(lmdb);
+    if (tries > 0)
+        nanosleep(&millisecond, NULL);
     return XKV_OK;
+}
+
+/* A read transaction for opening the store, which is not kept. */
+static int begin_opening(struct lmdb *lmdb, unsigned flags, MDB_txn **txn) {
+    for (unsigned tries = 0;; tries++) {
+        int code = mdb_txn_begin(lmdb->env, NULL, flags, txn);
+        if (code != MDB_READERS_FULL)
+            return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
+        int error = make_reader_room(lmdb, tries);
+        if (error != XKV_OK)
+            return error;
+    }
 }
 
 /* Begins to read the file. */
 static int open_snapshot(struct lmdb *lmdb, struct lmdb_txn *own) {
     for (unsigned tries = 0;; tries++) {
         xkv__read_lock(&lmdb->map_lock);
+        if (atomic_load(&lmdb->unmapped)) {
+            xkv__read_unlock(&lmdb->map_lock);
+            return fail_unmapped(lmdb);
+        }
         int code = reader_begin(lmdb, &own->mdb), error;
         if (code == MDB_SUCCESS) {
             own->map_locked = true;
@@ -391,6 +441,8 @@ static int begin_write(struct lmdb *lmdb, struct lmdb_txn *own) {
     int error = XKV_OK;
     if (lmdb->map_full)
         error = grow_map(lmdb);
+    if (error == XKV_OK && atomic_load(&lmdb->unmapped))
+        error = fail_unmapped(lmdb);
     if (error == XKV_OK && atomic_load(&lmdb->dead))
         error = fail_dead(lmdb);
     if (error == XKV_OK && !lmdb->read_only)
@@ -430,6 +482,16 @@ static void release(xkv__txn *txn) {
         pthread_mutex_unlock(&lmdb->write_mutex);
 }
 
+/* Whether LMDB refuses everything from now on: it could not write its meta page. */
+static bool has_given_up(struct lmdb *lmdb) {
+    MDB_txn *txn;
+    int code = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn);
+
+    if (code == MDB_SUCCESS)
+        mdb_txn_abort(txn);
+    return code == MDB_PANIC;
+}
+
 static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
     uint64_t id = mdb_txn_id(own->mdb);
     int code = mdb_txn_commit(own->mdb);
@@ -442,6 +504,10 @@ static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
         publish_index(lmdb, own, info.me_last_txnid < id ? info.me_last_txnid : id);
         return XKV_OK;
     }
+    if (code == MDB_BAD_TXN) /* a command met a damaged page */
+        return XKV__BROKEN;
+    if (has_given_up(lmdb))
+        code = MDB_PANIC;
     if (code == EIO && disk_is_full(lmdb)) /* a short write looks like that */
         return fail_full(lmdb, "the disk is full");
     int error = fail_lmdb(lmdb, code, XKV_E_DISK_STORE_WRITE);
@@ -574,6 +640,13 @@ static int lmdb_select(xkv__txn *txn, xkv_bytes prefix, uint64_t n, xkv_bytes *k
     return error;
 }
 
+static int fail_rebuild(const char *reason) {
+    char why[XKV_MESSAGE_SIZE]; /* a copy: the reason is about to be replaced */
+
+    snprintf(why, sizeof why, "%s", reason);
+    return xkv__fail(XKV_E_KEY_LIST_REBUILD, "the key index could not be rebuilt: %s", why);
+}
+
 static int lmdb_rebuild(xkv__txn *txn) {
     struct lmdb *lmdb = lmdb_of(txn);
     struct lmdb_txn *own = mine(txn);
@@ -584,11 +657,10 @@ static int lmdb_rebuild(xkv__txn *txn) {
     int error = need_snapshot(txn);
     if (error == XKV_OK)
         error = build_index(lmdb, own->mdb, &tree);
+    if (error != XKV_OK && error != XKV_E_STORE_FULL)
+        return fail_rebuild(xkv__reason(error));
     if (error != XKV_OK)
-        return error == XKV_E_STORE_FULL
-                   ? error
-                   : xkv__fail(XKV_E_KEY_LIST_REBUILD, "the key index could not be rebuilt: %s",
-                               xkv__reason(error));
+        return error;
     if (own->index_changed)
         xkv__tree_release(&own->changed_index);
     own->changed_index = tree;
@@ -601,12 +673,8 @@ static int lmdb_rebuild(xkv__txn *txn) {
 static void lmdb_close(xkv__backend *backend) {
     struct lmdb *lmdb = (struct lmdb *)backend;
 
-    for (unsigned i = 0; i < XKV__LOCK_SLOTS; i++) {
-        MDB_txn *txn = atomic_exchange(&lmdb->idle_reader[i], NULL);
-        if (txn)
-            mdb_txn_abort(txn);
-    }
-    if (!lmdb->read_only && !atomic_load(&lmdb->dead))
+    drop_idle_readers(lmdb);
+    if (!lmdb->read_only && !atomic_load(&lmdb->dead) && !atomic_load(&lmdb->unmapped))
         (void)mdb_env_sync(lmdb->env, 1);
     mdb_env_close(lmdb->env);
     xkv__tree_release(&lmdb->index);
@@ -702,9 +770,9 @@ static int verify(struct lmdb *lmdb) {
     mdb_env_stat(lmdb->env, &stat);
     for (int tries = 0; tries < 100 && error == XKV__RETRY; tries++) {
         MDB_txn *txn;
-        int code = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn);
-        if (code != MDB_SUCCESS)
-            return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
+        error = begin_opening(lmdb, MDB_RDONLY, &txn);
+        if (error != XKV_OK)
+            return error;
         error = xkv__file_verify(lmdb->file, stat.ms_psize, mdb_txn_id(txn));
         mdb_txn_abort(txn);
     }
@@ -716,11 +784,11 @@ static int verify(struct lmdb *lmdb) {
 static int load(struct lmdb *lmdb, const xkv_options *options) {
     MDB_txn *txn;
     MDB_envinfo info;
-    int code = mdb_txn_begin(lmdb->env, NULL, lmdb->read_only ? MDB_RDONLY : 0, &txn);
+    int error = begin_opening(lmdb, lmdb->read_only ? MDB_RDONLY : 0, &txn);
 
-    if (code != MDB_SUCCESS)
-        return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
-    int error = open_databases(lmdb, txn, options->serialization);
+    if (error != XKV_OK)
+        return error;
+    error = open_databases(lmdb, txn, options->serialization);
     if (error == XKV_OK && lmdb->tracked)
         error = build_index(lmdb, txn, &lmdb->index);
     atomic_store(&lmdb->index_txn, mdb_txn_id(txn));

@@ -228,6 +228,8 @@ static int run_once(xkv__backend *backend, const xkv_command *command, xkv_reply
         }
         error = backend->ops->commit(txn);
     }
+    if (error == XKV__BROKEN)
+        error = XKV_E_DISK_STORE_READ;
     if (error == XKV__RETRY)
         xkv_reply_clear(reply);
     else if (error != XKV_OK)

@@ -71,26 +71,6 @@ static char *absolute_path(const char *path) {
     return absolute;
 }
 
-/* Creates the directories above the last component. */
-static int make_parents(char *path) {
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        int failed = xkv__sys.mkdir(path, 0755) != 0 ? errno : 0;
-        if (failed && failed != EEXIST) {
-            struct stat status; /* such as a read-only file system above an existing one */
-            if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-                failed = 0;
-        }
-        int error = failed && failed != EEXIST
-                        ? fail_system(XKV_E_DISK_PATH, "cannot create the directory", path, failed)
-                        : XKV_OK;
-        *slash = '/';
-        if (error != XKV_OK)
-            return error;
-    }
-    return XKV_OK;
-}
-
 /* After a power cut, a new file is only there if its directory was synced. */
 static int sync_directory(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -109,8 +89,33 @@ static int sync_directory(const char *path) {
     return XKV_OK;
 }
 
+/* Creates the directories above the last component. */
+static int make_parents(char *path) {
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int failed = xkv__sys.mkdir(path, 0755) != 0 ? errno : 0;
+        int unsynced = failed ? XKV_OK : sync_directory(path);
+        if (failed && failed != EEXIST) {
+            struct stat status; /* such as a read-only file system above an existing one */
+            if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+                failed = 0;
+        }
+        int error = failed && failed != EEXIST
+                        ? fail_system(XKV_E_DISK_PATH, "cannot create the directory", path, failed)
+                        : XKV_OK;
+        *slash = '/';
+        if (error == XKV_OK)
+            error = unsynced;
+        if (error != XKV_OK)
+            return error;
+    }
+    return XKV_OK;
+}
+
+static const uint32_t lmdb_magic = 0xBEEFC0DE, bolt_magic = 0xED0CDAED;
+
 /* What LMDB makes of its lock file with the readers that we ask for. */
-enum { LOCK_FILE_SIZE = 16 << 10 };
+enum { LOCK_FILE_SIZE = 32 << 10 };
 
 /* -- Opening ----------------------------------------------------------------- */
 
@@ -142,7 +147,7 @@ static int open_or_create(xkv__file *file, bool read_only) {
         file->created = true;
     if (file->fd < 0)
         return fail_system(XKV_E_DISK_PATH, "cannot create", file->path, errno);
-    return file->created ? sync_directory(file->path) : XKV_OK;
+    return XKV_OK;
 }
 
 static int check_kind(xkv__file *file) {
@@ -153,6 +158,11 @@ static int check_kind(xkv__file *file) {
     if (!S_ISREG(status.st_mode))
         return xkv__fail(XKV_E_DISK_PATH, "\"%s\" is %s; give the path of a file", file->path,
                          S_ISDIR(status.st_mode) ? "a directory" : "not a regular file");
+    if (status.st_nlink > 1) /* by another name the lock file is another one */
+        return xkv__fail(XKV_E_DISK_PATH,
+                         "\"%s\" has %ld hard links, under which processes would not notice each "
+                         "other; remove the others, or copy the file",
+                         file->path, (long)status.st_nlink);
     file->device = status.st_dev;
     file->inode = status.st_ino;
     return XKV_OK;
@@ -177,17 +187,39 @@ static int allocate_blocks(int fd, off_t size) {
  * then writes to it through a map: on a full disk that is the end of the
  * process. So the file is made here.
  */
+static int open_lock_file(const char *name) {
+    return xkv__sys.open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+}
+
+/* LMDB's lock files start with its magic number; zeros, if it had no time to. */
+static bool is_lock_file(int fd) {
+    uint32_t magic = 0;
+    int64_t got = xkv__sys.pread(fd, &magic, sizeof magic, 0);
+
+    return got == 0 || (got == (int64_t)sizeof magic && (magic == lmdb_magic || magic == 0));
+}
+
 static int make_lock_file(const char *name, bool read_only, bool is_new) {
     struct stat status;
 
     if (lstat(name, &status) == 0 && !S_ISREG(status.st_mode))
         return xkv__fail(XKV_E_DISK_PATH, "the lock file \"%s\" is not a regular file; remove it",
                          name);
-    if (is_new) /* it belongs to a file that was here before, and may be in use */
-        (void)unlink(name);
-    int fd = xkv__sys.open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    int fd = open_lock_file(name);
     if (fd < 0 && errno == EROFS && read_only)
         return XKV_OK; /* LMDB needs none where nothing can be written */
+    if (fd >= 0 && !is_lock_file(fd)) {
+        close(fd);
+        return xkv__fail(XKV_E_DISK_PATH,
+                         "the lock file \"%s\" would overwrite a file that is none; give the store "
+                         "another path",
+                         name);
+    }
+    if (fd >= 0 && is_new) { /* it belongs to a file that was here before, and may be in use */
+        close(fd);
+        (void)unlink(name);
+        fd = open_lock_file(name);
+    }
     int failed = fd < 0 ? errno : allocate_blocks(fd, LOCK_FILE_SIZE);
     if (fd >= 0)
         close(fd);
@@ -247,10 +279,26 @@ int xkv__file_open(const xkv_options *options, xkv__file **out) {
     return XKV_OK;
 }
 
+/* Whether the path still leads to the file. */
+static bool is_still_there(const xkv__file *file) {
+    dev_t device;
+    ino_t inode;
+
+    return xkv__file_identify(file->path, &device, &inode) && device == file->device &&
+           inode == file->inode;
+}
+
+/* Whether nobody else has used the file that we created: we have the lock since
+ * before anything was written, or can get it and nothing was. */
+static bool is_ours_alone(const xkv__file *file) {
+    return file->locked ||
+           (flock(file->fd, LOCK_EX | LOCK_NB) == 0 && lseek(file->fd, 0, SEEK_END) == 0);
+}
+
 void xkv__file_close(xkv__file *file, bool undo) {
     if (!file)
         return;
-    if (undo && file->created)
+    if (undo && file->created && is_ours_alone(file) && is_still_there(file))
         unlink(file->path);
     if (file->fd >= 0)
         close(file->fd);
@@ -303,6 +351,7 @@ int xkv__file_lock(xkv__file *file, const xkv_options *options) {
             return fail_locked(file, options->timeout_ms);
         nanosleep(&pause, NULL);
     }
+    file->locked = true;
     xkv__file_label(file);
     return XKV_OK;
 }
@@ -328,8 +377,6 @@ enum {
     UNWRITTEN_PAGES_MAX = 1 << 18,
     FLAG_FIXED_MAP = 1 /* LMDB would map the file to wherever the page says */
 };
-
-static const uint32_t lmdb_magic = 0xBEEFC0DE, bolt_magic = 0xED0CDAED;
 
 static uint32_t read_u32(const unsigned char *at) {
     uint32_t number;
@@ -417,7 +464,7 @@ int xkv__file_check(xkv__file *file, const xkv_options *options) {
     if (xkv__sys.fstat(file->fd, &status) != 0)
         return fail_system(XKV_E_DISK_STORE_OPEN, "cannot examine", file->path, errno);
     if (status.st_size == 0 && !options->read_only)
-        return XKV_OK;
+        return sync_directory(file->path);
     if (status.st_size == 0)
         return xkv__fail(XKV_E_DISK_STORE_OPEN,
                          "\"%s\" is empty; open it for writing once to make it a store",

@@ -17,7 +17,7 @@ typedef struct xkv__file {
     dev_t device;
     ino_t inode;
     char *path; /* absolute */
-    bool created;
+    bool created, locked;
 } xkv__file;
 
 /* Whether there is a regular file at path, and which. Does not open it: closing
@@ -55,8 +55,9 @@ int xkv__file_corrupt(const xkv__file *file, const char *what);
 /* Makes the lock file that LMDB is about to open, with care. */
 int xkv__file_prepare_lock(const xkv__file *file, const xkv_options *options);
 
-/* Closes the file and gives up the lock; with undo, removes what
- * xkv__file_open created. NULL is allowed. */
+/* Closes the file and gives up the lock; with undo, removes the file if
+ * xkv__file_open created it and nobody else can have used it since: it must
+ * still be locked by us. NULL is allowed. */
 void xkv__file_close(xkv__file *file, bool undo);
 
 #endif

@@ -172,6 +172,10 @@ struct xkv__txn {
  */
 enum { XKV__RETRY = -1 };
 
+/* What commit returns if a command broke the transaction before: nothing was
+ * done, and the command's own reply says why. */
+enum { XKV__BROKEN = -2 };
+
 /* It returns XKV_OK and *backend, or an error. */
 int xkv__mem_open(xkv__backend **backend);
 

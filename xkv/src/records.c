@@ -96,11 +96,13 @@ static xkv_bytes after_chunk(xkv_bytes key) {
     return (xkv_bytes){(const unsigned char *)key.data + XKV__CHUNK, key.len - XKV__CHUNK};
 }
 
-static int read_link(const MDB_val *val, uint64_t *level) {
+/* A level is always made after the one that links to it, so links lead upwards
+ * only; a damaged one cannot lead in a circle. */
+static int read_link(const MDB_val *val, uint64_t from, uint64_t *to) {
     if (val->mv_size != LEVEL_SIZE)
         return XKV__DAMAGED;
-    *level = get_u64(val->mv_data);
-    return *level == 0 ? XKV__DAMAGED : MDB_SUCCESS;
+    *to = get_u64(val->mv_data);
+    return *to <= from ? XKV__DAMAGED : MDB_SUCCESS;
 }
 
 /* -- Records ----------------------------------------------------------------- */
@@ -146,7 +148,7 @@ static int follow(MDB_txn *txn, const xkv__records *in, xkv_bytes key, uint64_t 
         int code =
             mdb_get(txn, database(in, level), place(&at, level, first_chunk(*rest), true), &link);
         if (code == MDB_SUCCESS)
-            code = read_link(&link, &levels[*depth + 1]);
+            code = read_link(&link, level, &levels[*depth + 1]);
         if (code != MDB_SUCCESS)
             return code;
         ++*depth;
@@ -363,11 +365,11 @@ static int piece_of(const xkv__record_cursor *cursor, const MDB_val *val, xkv_by
 /* Steps down through the link that the cursor stands on. */
 static int enter(xkv__record_cursor *cursor, MDB_txn *txn, const xkv__records *in, xkv_bytes chunk,
                  const MDB_val *link) {
-    if (cursor->depth + 1 >= XKV__DEPTH)
+    if (((size_t)cursor->depth + 1) * XKV__CHUNK >= XKV_KEY_MAX)
         return XKV__DAMAGED;
     int code = open_cursor(cursor, txn, in, cursor->depth + 1);
     if (code == MDB_SUCCESS)
-        code = read_link(link, &cursor->level[cursor->depth + 1]);
+        code = read_link(link, cursor->level[cursor->depth], &cursor->level[cursor->depth + 1]);
     if (code != MDB_SUCCESS)
         return code;
     memcpy(cursor->key + (size_t)cursor->depth * XKV__CHUNK, chunk.data, XKV__CHUNK);

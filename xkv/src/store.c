@@ -236,7 +236,7 @@ static int run_together(xkv__backend *backend, struct request *group) {
         error = xkv__run_in(txn, &request->command, request->reply);
         if (error == XKV__RETRY || txn->broken) {
             backend->ops->abort(txn);
-            return error;
+            return error == XKV__RETRY ? error : XKV__BROKEN;
         }
     }
     return backend->ops->commit(txn);
@@ -250,11 +250,14 @@ static void run_group(xkv__backend *backend, struct request *group) {
     while (error == XKV__RETRY);
     if (error == XKV_OK)
         return;
-    if (!group->next || error != XKV_E_STORE_FULL) {
+    if (!group->next && error == XKV__BROKEN)
+        return; /* it has its reply */
+    if (!group->next || (error != XKV_E_STORE_FULL && error != XKV__BROKEN)) {
         fail_all(group, error);
         return;
     }
-    /* What is too much together may fit in part: a delete, a smaller value. */
+    /* What is too much together may fit in part: a delete, a smaller value. And
+     * what broke the transaction must not be the ruin of the others. */
     while (group) {
         struct request *next = group->next;
         group->next = NULL;
@@ -263,6 +266,8 @@ static void run_group(xkv__backend *backend, struct request *group) {
         group = next;
     }
 }
+
+enum { PATIENCE_MAX_NS = 10000000 };
 
 /*
  * Takes the whole list, once it is worth a commit.
@@ -281,7 +286,8 @@ static struct request *take_group(struct core *core, unsigned clients, int64_t c
     while (core->queued == 0 && !core->closing)
         pthread_cond_wait(&core->arrived, &core->mutex);
     core->wanted = clients;
-    int64_t deadline = now_ns() + commit_ns / 2;
+    int64_t patience = commit_ns / 2 < PATIENCE_MAX_NS ? commit_ns / 2 : PATIENCE_MAX_NS;
+    int64_t deadline = now_ns() + patience;
     bool in_time = true;
     while (core->queued < clients && !core->closing && in_time)
         in_time = wait_until(&core->mutex, &core->arrived, deadline);
@@ -658,6 +664,8 @@ size_t xkv_completions(xkv_queue *queue, xkv_completion *out, size_t max, int ti
         while (count < room && queue->finished.first)
             taken[count++] = list_take_first(&queue->finished);
     }
+    if (queue->finished.first || queue->wakes > 0) /* for another collecting thread */
+        pthread_cond_signal(&queue->filled);
     pthread_mutex_unlock(&queue->mutex);
     for (size_t i = 0; i < count; i++) {
         out[i].tag = taken[i]->tag;

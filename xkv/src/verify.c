@@ -32,6 +32,7 @@ enum {
     NODE_BIG = 1,    /* the data is on overflow pages */
     NODE_TREE = 2,   /* the data describes a named database */
 
+    TREE_FLAGS_AT = 4,
     TREE_SIZE = 48, /* pad (4), flags (2), depth (2), branches, leaves, overflows, entries, root */
     TREE_DEPTH_AT = 6,
     TREE_BRANCHES_AT = 8,
@@ -40,6 +41,7 @@ enum {
     TREE_ENTRIES_AT = 32,
     TREE_ROOT_AT = 40,
     TREE_INTEGER_KEYS = 8,
+    TREE_KINDS = 0x7F, /* flags of keys and duplicates; the rest are the file's */
 
     META_FREE_AT = 40, /* the tree of free pages, */
     META_MAIN_AT = 88, /* and that of named databases */
@@ -57,6 +59,7 @@ static const uint64_t no_page = UINT64_MAX;
 struct walk {
     xkv__file *file;
     const char *wrong; /* static text */
+    bool foreign;      /* it is sound, as far as seen, but not of our making */
     int error;         /* set with the reason, if it was not the file's content */
     size_t page_size;
     uint64_t last_page;
@@ -240,10 +243,13 @@ static bool check_data(struct walk *walk, struct tree *tree, const unsigned char
         struct tree named = {.depth = 0};
         unsigned char record[TREE_SIZE];
         memcpy(record, page + at, sizeof record);
-        return u16(record + 4) == 0 ? check_tree(walk, record, &named)
-                                    : fault(walk, "a database has unknown flags");
+        if (u16(record + TREE_FLAGS_AT) == 0)
+            return check_tree(walk, record, &named);
     }
-    return (flags & ~(unsigned)NODE_BIG) == 0 || fault(walk, "a node has unknown flags");
+    if ((flags & ~(unsigned)NODE_BIG) == 0)
+        return true;
+    walk->foreign = true; /* kinds of databases and nodes that we do not use */
+    return fault(walk, "a node has unknown flags");
 }
 
 /* What a node takes in its page: LMDB keeps nodes at even places. */
@@ -373,6 +379,11 @@ static void check_file(struct walk *walk, const unsigned char *meta) {
         return;
     }
     memset(walk->seen, 0, walk->last_page / 8 + 1);
+    if ((u16(meta + META_FREE_AT + TREE_FLAGS_AT) & TREE_KINDS) != TREE_INTEGER_KEYS ||
+        u16(meta + META_MAIN_AT + TREE_FLAGS_AT) != 0) {
+        walk->foreign = true;
+        return;
+    }
     if (check_tree(walk, meta + META_FREE_AT, &free_list))
         (void)check_tree(walk, meta + META_MAIN_AT, &names);
 }
@@ -387,5 +398,10 @@ int xkv__file_verify(xkv__file *file, size_t page_size, uint64_t txn) {
         xkv__free(walk.page[i]);
     xkv__free(walk.taken);
     xkv__free(walk.seen);
+    if (walk.foreign)
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "\"%s\" is an LMDB file of another program, or damaged; it was left as it "
+                         "is, give another path",
+                         file->path);
     return walk.wrong ? xkv__file_corrupt(file, walk.wrong) : walk.error;
 }
