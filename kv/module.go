@@ -115,6 +115,9 @@ func (i *instance) openKv(call sobek.FunctionCall) sobek.Value {
 			"openKv() must be called in the init context, outside of the default function, "+
 				"setup() and teardown()"))
 	}
+	if i.root.pending.queue == nil {
+		panic(i.errors.make(xkv.StoreFull, "openKv: the memory is used up"))
+	}
 	settings, err := i.readSettings(call.Argument(0))
 	if err != nil {
 		panic(i.errors.from(err))

@@ -65,14 +65,14 @@ func (c Code) Name() string { return C.GoString(C.xkv_error_name(C.int(c))) }
 
 // The codes that are raised on the Go side.
 const (
-	OK                 Code = C.XKV_OK
-	InvalidOptions     Code = C.XKV_E_INVALID_OPTIONS
-	InitContext        Code = C.XKV_E_INIT_CONTEXT
-	Serializer         Code = C.XKV_E_SERIALIZER
-	StoreClosed        Code = C.XKV_E_STORE_CLOSED
-	DiskStoreCorrupt   Code = C.XKV_E_DISK_STORE_CORRUPT
-	OperationCancelled Code = C.XKV_E_OPERATION_CANCELED
-	Internal           Code = C.XKV_E_INTERNAL
+	OK               Code = C.XKV_OK
+	InvalidOptions   Code = C.XKV_E_INVALID_OPTIONS
+	InitContext      Code = C.XKV_E_INIT_CONTEXT
+	Serializer       Code = C.XKV_E_SERIALIZER
+	StoreClosed      Code = C.XKV_E_STORE_CLOSED
+	StoreFull        Code = C.XKV_E_STORE_FULL
+	DiskStoreCorrupt Code = C.XKV_E_DISK_STORE_CORRUPT
+	Internal         Code = C.XKV_E_INTERNAL
 )
 
 // Error is a failure with the library's own words.

@@ -25,8 +25,8 @@
  *
  * Failed writes. Running out of space makes LMDB's commit fail and undo
  * itself. After other failures of the disk nobody knows what has been written:
- * the store refuses writes from then on, and is sound again when reopened,
- * since LMDB's previous state is intact.
+ * the store refuses writes from then on (if it was the meta page, LMDB refuses
+ * reads, too), and is sound again when reopened.
  */
 #include "internal.h"
 
@@ -285,13 +285,13 @@ static int make_reader_room(struct lmdb *lmdb, unsigned tries) {
     return XKV_OK;
 }
 
-/* A read transaction for opening the store, which is not kept. */
+/* A transaction of LMDB's for opening the store, beside other processes. */
 static int begin_opening(struct lmdb *lmdb, unsigned flags, MDB_txn **txn) {
     for (unsigned tries = 0;; tries++) {
         int code = mdb_txn_begin(lmdb->env, NULL, flags, txn);
-        if (code != MDB_READERS_FULL)
+        if (code != MDB_READERS_FULL && code != MDB_MAP_RESIZED)
             return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
-        int error = make_reader_room(lmdb, tries);
+        int error = code == MDB_MAP_RESIZED ? adopt_map(lmdb) : make_reader_room(lmdb, tries);
         if (error != XKV_OK)
             return error;
     }

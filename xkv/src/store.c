@@ -277,8 +277,9 @@ enum { PATIENCE_MAX_NS = 10000000 };
  * already. A writer that took those at once would always commit one half of
  * its clients while the other half waits. So it waits for as many as it has
  * lately had to do with, but no longer than half of what the last commit took:
- * what is to be saved is a commit. A single client never waits. (The same
- * thought as PostgreSQL's commit_delay and commit_siblings, without settings.)
+ * what is to be saved is a commit. A client that is alone and waits for each of
+ * its writes is never kept waiting here. (The same thought as PostgreSQL's
+ * commit_delay and commit_siblings, without settings.)
  */
 static struct request *take_group(struct core *core, unsigned clients, int64_t commit_ns) {
     pthread_mutex_lock(&core->mutex);

@@ -9,7 +9,8 @@
  * keeps the walk from going round in circles. Values are not read; they have
  * checksums of their own (records.c).
  *
- * It takes about a microsecond per page of 4 KiB, which is some forty entries.
+ * Measured on a shared machine: 0.12 s for a million small entries, 143 MB, from
+ * the page cache.
  *
  * The layout is that of LMDB 0.9 with 64-bit words, data version 1, in the
  * machine's byte order.
