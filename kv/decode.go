@@ -9,6 +9,7 @@ package kv
 // beyond the range of a double.
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -34,14 +35,17 @@ type decoder struct {
 	busy            bool   // it is running
 	yes, no         sobek.Value
 
-	source   string
+	text     string       // what has been loaded
+	isASCII  bool         // text is
+	strings  int          // how many have been made of it
+	whole    sobek.String // all of text, for the runtime; made when it pays
+	source   string       // text up to the end of the value
+	first    int          // where the value begins
 	at       int          // the next byte of source
 	depth    int          // of nesting
-	isASCII  bool         // source is
-	strings  int          // how many have been made
-	whole    sobek.String // all of source, for the runtime; made when it pays
 	elements []any        // of the arrays that are not complete
 	resolved []byte       // the last string that had escapes
+	block    []byte       // the text of entries, before it is loaded
 }
 
 func newDecoder(rt *sobek.Runtime) *decoder {
@@ -59,32 +63,42 @@ func (d *decoder) decode(data []byte, s serialization) (sobek.Value, error) {
 	if d.busy {
 		return newDecoder(d.rt).decode(data, s)
 	}
-	switch s {
-	case serializationString:
-		if !utf8.Valid(data) {
-			return nil, errNotUTF8
-		}
-		return d.rt.ToValue(string(data)), nil
-	case serializationBinary:
-		buffer := make([]byte, len(data))
-		copy(buffer, data)
-		return d.rt.ToValue(d.rt.NewArrayBuffer(buffer)), nil
-	default:
-		return d.json(data)
+	if s == serializationBinary {
+		return d.binary(data), nil
 	}
+	defer d.release()
+	if err := d.load(string(data)); err != nil {
+		return nil, err
+	}
+	return d.part(0, len(data), s)
 }
 
-// text makes a string from UTF-8, such as a key.
-func (d *decoder) text(data []byte) sobek.Value { return d.rt.ToValue(string(data)) }
+// key makes a string from UTF-8.
+func (d *decoder) key(data []byte) sobek.Value { return d.rt.ToValue(string(data)) }
 
-func (d *decoder) json(data []byte) (sobek.Value, error) {
-	d.source = string(data)
-	d.at, d.depth, d.strings = 0, 0, 0
-	d.isASCII = isASCII(d.source)
-	defer d.release()
-	if !d.isASCII && !utf8.ValidString(d.source) {
-		return nil, errNotUTF8
+func (d *decoder) binary(data []byte) sobek.Value {
+	return d.rt.ToValue(d.rt.NewArrayBuffer(bytes.Clone(data)))
+}
+
+// load takes text, of which any number of values can then be made, before
+// release. They share its memory.
+func (d *decoder) load(text string) error {
+	d.text, d.whole = text, nil
+	d.strings = 0
+	d.isASCII = isASCII(text)
+	if !d.isASCII && !utf8.ValidString(text) {
+		return errNotUTF8
 	}
+	return nil
+}
+
+// part makes a value of a part of the text.
+func (d *decoder) part(start, end int, s serialization) (sobek.Value, error) {
+	d.source = d.text[:end]
+	if s == serializationString {
+		return d.plainString(start, end), nil
+	}
+	d.first, d.at, d.depth = start, start, 0
 	d.skipSpace()
 	v, err := d.value()
 	if err != nil {
@@ -100,7 +114,7 @@ func (d *decoder) json(data []byte) (sobek.Value, error) {
 // release lets go of the value, so that nothing stays in memory for a decoder's
 // sake.
 func (d *decoder) release() {
-	d.source, d.whole = "", nil
+	d.text, d.source, d.whole = "", "", nil
 	clear(d.elements)
 	d.elements = d.elements[:0]
 	if cap(d.elements) > keptElements {
@@ -108,6 +122,9 @@ func (d *decoder) release() {
 	}
 	if cap(d.resolved) > keptBuffer {
 		d.resolved = nil
+	}
+	if cap(d.block) > keptBuffer {
+		d.block = nil
 	}
 }
 
@@ -139,7 +156,7 @@ func (d *decoder) unexpected() error {
 		return errors.New("the stored value is not JSON: it ends too early")
 	}
 	r, _ := utf8.DecodeRuneInString(d.source[d.at:])
-	return fmt.Errorf("the stored value is not JSON: unexpected %q at byte %d", r, d.at)
+	return fmt.Errorf("the stored value is not JSON: unexpected %q at byte %d", r, d.at-d.first)
 }
 
 func (d *decoder) value() (sobek.Value, error) {
@@ -331,7 +348,7 @@ func (d *decoder) plainString(start, end int) sobek.Value {
 		return d.rt.ToValue(d.source[start:end])
 	}
 	if d.whole == nil {
-		d.whole, _ = d.rt.ToValue(d.source).(sobek.String)
+		d.whole, _ = d.rt.ToValue(d.text).(sobek.String)
 	}
 	return d.whole.Substring(start, end)
 }
@@ -469,7 +486,7 @@ func (d *decoder) number() (sobek.Value, error) {
 	}
 	f, err := strconv.ParseFloat(d.source[start:d.at], 64)
 	if err != nil {
-		return nil, fmt.Errorf("the stored value has a number that is out of range at byte %d", start)
+		return nil, fmt.Errorf("the stored value has a number that is out of range at byte %d", start-d.first)
 	}
 	return d.rt.ToValue(f), nil
 }

@@ -1,7 +1,6 @@
 package kv
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -179,7 +178,7 @@ func (kv *kvObject) result(m *method, reply *xkv.Reply, value sobek.Value) (sobe
 	case xkv.ReplyNumber:
 		return rt.ToValue(reply.Number), nil
 	case xkv.ReplyKey:
-		return kv.decoder.text(reply.Data), nil
+		return kv.decoder.key(reply.Data), nil
 	case xkv.ReplyEntries:
 		return kv.entries(reply)
 	default:
@@ -187,27 +186,16 @@ func (kv *kvObject) result(m *method, reply *xkv.Reply, value sobek.Value) (sobe
 	}
 }
 
-// entries unpacks an array of {key, value}: xkv_reply_next tells the packing.
+// entries makes an array of {key, value}.
 func (kv *kvObject) entries(reply *xkv.Reply) (sobek.Value, error) {
-	rt := kv.vu.Runtime()
 	list := make([]any, 0, reply.Number)
 	for data := reply.Data; len(data) > 0; {
-		keyEnd := 8 + binary.NativeEndian.Uint32(data)
-		end := keyEnd + binary.NativeEndian.Uint32(data[4:])
-		value, err := kv.decoder.decode(data[keyEnd:end], kv.handle.serialization)
-		if err != nil {
+		var err error
+		if list, data, err = kv.decoder.entries(list, data, kv.handle.serialization); err != nil {
 			return nil, err
 		}
-		// As in the decoder: no prototype until it is complete, so that nothing a
-		// script did to Object.prototype gets in between.
-		entry := rt.CreateObject(nil)
-		_ = entry.Set("key", kv.decoder.text(data[8:keyEnd]))
-		_ = entry.Set("value", value)
-		_ = entry.SetPrototype(kv.decoder.objectPrototype)
-		list = append(list, entry)
-		data = data[end:]
 	}
-	return rt.NewArray(list...), nil
+	return kv.vu.Runtime().NewArray(list...), nil
 }
 
 // define sets an ordinary property of the object itself, whatever the script

@@ -897,7 +897,7 @@ func TestDecodeTextAndBinary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := f.d.text(data)
+	key := f.d.key(data)
 	clear(data)
 	if text.String() != "hä\x00" || key.String() != "hä\x00" {
 		t.Error("the text is not a copy")

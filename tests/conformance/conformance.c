@@ -437,6 +437,31 @@ static void case_random_key(struct client *client) {
         assert_true(seen[i]);
 }
 
+/* Each of many is found, also if every n-th is too long to lie in one piece. */
+static void case_random_key_of_many(struct client *client) {
+    enum { MANY = 300 };
+    static const size_t long_ones[] = {MANY + 1, MANY, 70};
+    char text[700];
+    bool seen[MANY];
+
+    for (size_t round = 0; round < COUNT(long_ones); round++) {
+        assert_int_equal(do_plain(client, XKV_OP_CLEAR), XKV_OK);
+        memset(seen, 0, sizeof seen);
+        for (size_t i = 0; i < MANY; i++) {
+            memset(text, 'x', sizeof text);
+            snprintf(text, sizeof text, "m:%03zu", i);
+            put(client, bytes_of(text, (i + 1) % long_ones[round] == 0 ? sizeof text : 5), LIT("1"));
+        }
+        for (int i = 0; i < 20 * MANY; i++) { /* a miss: less than once in a million */
+            assert_int_equal(do_random(client, LIT("m:")), XKV_OK);
+            assert_int_equal(client->reply.number, MANY);
+            seen[strtoul((const char *)client->reply.data + 2, NULL, 10)] = true;
+        }
+        for (size_t i = 0; i < MANY; i++)
+            assert_true(seen[i]);
+    }
+}
+
 static void case_rebuild(struct client *client) {
     struct model model = {NULL, 0, 0};
 
@@ -563,6 +588,7 @@ static const struct {
     CASE(limits),
     CASE(clear),
     CASE(random_key),
+    CASE(random_key_of_many),
     CASE(rebuild),
     CASE(no_such_command),
     CASE(empty_replies),

@@ -307,6 +307,27 @@ static void test_loads(void **state) {
     }
 }
 
+/* Put and appended, by turns, to a tree that a clone shares. */
+static void test_appending(void **state) {
+    xkv__tree tree = XKV__TREE_EMPTY, half = XKV__TREE_EMPTY;
+    char text[32];
+
+    (void)state;
+    for (size_t i = 0; i < LOAD; i++) {
+        xkv__entry *entry = xkv__entry_new(load_key(text, i), NOTHING);
+        assert_int_equal(i % 7 == 0 ? xkv__tree_put(&tree, entry) : xkv__tree_append(&tree, entry),
+                         XKV_OK);
+        if (i == LOAD / 2)
+            half = xkv__tree_clone(&tree);
+    }
+    assert_loaded(&tree);
+    assert_int_equal(half.count, LOAD / 2 + 1);
+    assert_null(xkv__tree_check(&half));
+    xkv__tree_release(&tree);
+    xkv__tree_release(&half);
+    assert_int_equal(heap.live, 0);
+}
+
 /* -- Small things ------------------------------------------------------------ */
 
 static void test_empty(void **state) {
@@ -441,6 +462,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_replacing_keeps_the_count),
         cmocka_unit_test(test_random_operations),
         cmocka_unit_test(test_loads),
+        cmocka_unit_test(test_appending),
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_delete_without_memory),
     };

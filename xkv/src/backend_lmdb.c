@@ -78,10 +78,24 @@ struct lmdb {
     _Atomic uint64_t index_txn; /* the LMDB transaction that it agrees with */
 };
 
+/*
+ * Every stride-th key of the range that was scanned last, so that one of them
+ * is found without a walk from its beginning. They are noted where they lie in
+ * the map, so only keys that lie there in one piece will do.
+ */
+enum { LANDMARKS = 128 };
+
+struct landmarks {
+    unsigned count;
+    uint64_t stride; /* a power of two, or 0: there are none */
+    xkv_bytes key[LANDMARKS];
+};
+
 struct lmdb_txn {
     xkv__txn base;
     MDB_txn *mdb; /* NULL: not begun yet */
     xkv__record_cursor cursor;
+    struct landmarks landmarks;
     bool map_locked, index_locked;
     xkv__tree changed_index; /* a writer's clone */
     bool index_changed;      /* there is one */
@@ -395,17 +409,23 @@ static int index_del(xkv__txn *txn, xkv_bytes key) {
 static int build_index(struct lmdb *lmdb, MDB_txn *mdb, xkv__tree *out) {
     xkv__record_cursor cursor = {.data = NULL};
     xkv__tree tree = XKV__TREE_EMPTY;
-    xkv_bytes key;
+    xkv_bytes key, last = {NULL, 0};
     int error = XKV_OK;
     int code = xkv__record_seek(&cursor, mdb, &lmdb->records, (xkv_bytes){NULL, 0}, &key, NULL);
 
     while (code == MDB_SUCCESS && error == XKV_OK) {
+        if (xkv__compare(last, key) >= 0) {
+            code = MDB_CORRUPTED;
+            break;
+        }
         xkv__entry *entry = xkv__entry_new(key, (xkv_bytes){NULL, 0});
-        error = entry ? xkv__tree_put(&tree, entry) : XKV_E_STORE_FULL;
-        if (error != XKV_OK)
+        error = entry ? xkv__tree_append(&tree, entry) : XKV_E_STORE_FULL;
+        if (error != XKV_OK) {
             xkv__entry_release(entry);
-        else
-            code = xkv__record_next(&cursor, mdb, &lmdb->records, &key, NULL);
+            break;
+        }
+        last = xkv__entry_key(entry);
+        code = xkv__record_next(&cursor, mdb, &lmdb->records, &key, NULL);
     }
     xkv__record_cursor_close(&cursor);
     if (error == XKV_OK && code != MDB_NOTFOUND)
@@ -600,41 +620,74 @@ static int lmdb_next(xkv__txn *txn, xkv_bytes *found, xkv_bytes *value) {
     return fail_read(lmdb, xkv__record_next(&own->cursor, own->mdb, &lmdb->records, found, value));
 }
 
-static int lmdb_count(xkv__txn *txn, xkv_bytes prefix, uint64_t *count) {
-    struct lmdb *lmdb = lmdb_of(txn);
-    const xkv__tree *index = index_of(txn);
-    uint64_t first;
-    xkv_bytes key;
-    int error;
-
-    *count = 0;
-    if (index) {
-        *count = xkv__tree_count(index, prefix, &first);
-        return XKV_OK;
+/* Takes the next landmark. When there is no room, every other one goes. */
+static void add_landmark(struct landmarks *marks, xkv_bytes key) {
+    if (key.len > XKV__CHUNK) { /* it is about to change in the cursor's buffer */
+        marks->count = 0;
+        marks->stride = 0; /* take no more */
+        return;
     }
-    error = need_snapshot(txn);
-    if (error != XKV_OK)
-        return error;
-    if (prefix.len == 0)
-        return fail_read(lmdb, xkv__record_count(mine(txn)->mdb, &lmdb->records, count));
-    for (error = lmdb_seek(txn, prefix, &key, NULL);
-         error == XKV_OK && xkv__has_prefix(key, prefix); error = lmdb_next(txn, &key, NULL))
-        ++*count;
+    if (marks->count == LANDMARKS) {
+        marks->count /= 2;
+        marks->stride *= 2;
+        for (unsigned i = 0; i < marks->count; i++)
+            marks->key[i] = marks->key[2 * i];
+    }
+    marks->key[marks->count++] = key;
+}
+
+/* Counts the keys of a range by walking over them, and notes landmarks. */
+static int scan_range(xkv__txn *txn, xkv__range *range) {
+    struct landmarks *marks = &mine(txn)->landmarks;
+    xkv_bytes key;
+    int error = lmdb_seek(txn, range->prefix, &key, NULL);
+
+    marks->count = 0;
+    marks->stride = 1;
+    while (error == XKV_OK && xkv__has_prefix(key, range->prefix)) {
+        if ((range->count & (marks->stride - 1)) == 0)
+            add_landmark(marks, key);
+        range->count++;
+        error = lmdb_next(txn, &key, NULL);
+    }
     return error == XKV_E_KEY_NOT_FOUND ? XKV_OK : error;
 }
 
-static int lmdb_select(xkv__txn *txn, xkv_bytes prefix, uint64_t n, xkv_bytes *key) {
+static int lmdb_range(xkv__txn *txn, xkv_bytes prefix, xkv__range *range) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    const xkv__tree *index = index_of(txn);
+
+    *range = (xkv__range){.prefix = prefix};
+    if (index) {
+        range->count = xkv__tree_count(index, prefix, &range->first);
+        return XKV_OK;
+    }
+    int error = need_snapshot(txn);
+    if (error != XKV_OK)
+        return error;
+    mine(txn)->landmarks.count = 0;
+    if (prefix.len == 0)
+        return fail_read(lmdb, xkv__record_count(mine(txn)->mdb, &lmdb->records, &range->count));
+    return scan_range(txn, range);
+}
+
+static int lmdb_select(xkv__txn *txn, const xkv__range *range, uint64_t n, xkv_bytes *key) {
     const xkv__tree *index = index_of(txn);
 
     if (index) {
-        uint64_t first = prefix.len ? xkv__tree_rank(index, prefix) : 0;
-        const xkv__entry *entry = xkv__tree_select(index, first + n);
+        const xkv__entry *entry = xkv__tree_select(index, range->first + n);
         if (!entry)
             return XKV_E_KEY_NOT_FOUND;
         *key = xkv__entry_key(entry);
         return XKV_OK;
     }
-    int error = lmdb_seek(txn, prefix, key, NULL);
+    const struct landmarks *marks = &mine(txn)->landmarks;
+    xkv_bytes from = range->prefix;
+    if (marks->count > 0) {
+        from = marks->key[n / marks->stride];
+        n %= marks->stride;
+    }
+    int error = lmdb_seek(txn, from, key, NULL);
     for (; error == XKV_OK && n > 0; n--)
         error = lmdb_next(txn, key, NULL);
     return error;
@@ -698,7 +751,7 @@ static const xkv__backend_ops lmdb_ops = {
     .clear = lmdb_clear,
     .seek = lmdb_seek,
     .next = lmdb_next,
-    .count = lmdb_count,
+    .range = lmdb_range,
     .select = lmdb_select,
     .rebuild = lmdb_rebuild,
 };

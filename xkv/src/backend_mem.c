@@ -145,17 +145,14 @@ static int memory_next(xkv__txn *txn, xkv_bytes *found, xkv_bytes *value) {
     return give(xkv__tree_next(&mine(txn)->cursor), found, value);
 }
 
-static int memory_count(xkv__txn *txn, xkv_bytes prefix, uint64_t *count) {
-    uint64_t first;
-
-    *count = xkv__tree_count(mine(txn)->tree, prefix, &first);
+static int memory_range(xkv__txn *txn, xkv_bytes prefix, xkv__range *range) {
+    range->prefix = prefix;
+    range->count = xkv__tree_count(mine(txn)->tree, prefix, &range->first);
     return XKV_OK;
 }
 
-static int memory_select(xkv__txn *txn, xkv_bytes prefix, uint64_t n, xkv_bytes *key) {
-    uint64_t first = prefix.len ? xkv__tree_rank(mine(txn)->tree, prefix) : 0;
-
-    return give(xkv__tree_select(mine(txn)->tree, first + n), key, NULL);
+static int memory_select(xkv__txn *txn, const xkv__range *range, uint64_t n, xkv_bytes *key) {
+    return give(xkv__tree_select(mine(txn)->tree, range->first + n), key, NULL);
 }
 
 /* The tree is its own index. */
@@ -177,7 +174,7 @@ static const xkv__backend_ops memory_ops = {
     .clear = memory_clear,
     .seek = memory_seek,
     .next = memory_next,
-    .count = memory_count,
+    .range = memory_range,
     .select = memory_select,
     .rebuild = memory_rebuild,
 };

@@ -268,16 +268,26 @@ static unsigned branch_search(const struct branch *branch, const struct probe *a
     return low - 1;
 }
 
+/* Brings a range of memory on its way: what lies on several cache lines is then
+ * waited for once. */
+static void prefetch(const void *from, size_t size) {
+    for (size_t at = 0; at < size; at += XKV__CACHE_LINE)
+        XKV__PREFETCH((const char *)from + at);
+}
+
 /*
- * The child in whose range the probe falls, with all that a search of it will
- * look at first already on its way from memory: its header and heads lie on
- * five cache lines, and a binary search would wait for them one by one.
+ * Child i, at level, with all that a search of it will look at already on its
+ * way from memory. A binary search would wait for its heads line by line, and
+ * then for the one pointer that they lead to.
  */
-static const struct xkv__node *child_for(const struct branch *branch, unsigned i) {
+static const struct xkv__node *child_for(const struct branch *branch, unsigned i, unsigned level) {
     const struct xkv__node *child = branch->child[i];
 
-    for (size_t at = 0; at < sizeof *child; at += XKV__CACHE_LINE)
-        XKV__PREFETCH((const char *)child + at);
+    prefetch(child, sizeof *child);
+    if (level == 0)
+        prefetch(((const struct leaf *)child)->entry, sizeof((const struct leaf *)child)->entry);
+    else
+        prefetch(((const struct branch *)child)->child, sizeof((const struct branch *)child)->child);
     return child;
 }
 
@@ -403,25 +413,25 @@ static uint64_t move_upper(struct xkv__node *left, struct xkv__node *right, unsi
  * about to grow at its end is left full and its right neighbour starts empty:
  * keys often come in ascending order, and half-empty leaves would stay behind.
  */
-static int split_child(struct step *parent, unsigned level, const xkv__entry *entry) {
+static int split_child(struct step *parent, unsigned level, const struct probe *at,
+                       const xkv__entry *entry) {
     struct branch *above = parent->branch;
     unsigned i = parent->at;
     struct xkv__node *left = above->child[i];
-    struct probe at = probe_at(xkv__entry_key(entry));
     unsigned middle = FANOUT / 2;
     struct separator *low;
     bool found = false;
 
     if (level == 0) {
         struct leaf *full = (struct leaf *)left;
-        unsigned place = leaf_search(full, &at, &found);
+        unsigned place = leaf_search(full, at, &found);
         if (found)
             return XKV_OK; /* a replacement needs no room */
         middle = place == FANOUT ? FANOUT : middle;
         low =
             separator_new(full->entry[middle - 1], middle == FANOUT ? entry : full->entry[middle]);
     } else {
-        middle = branch_search((struct branch *)left, &at) == FANOUT - 1 ? FANOUT - 1 : middle;
+        middle = branch_search((struct branch *)left, at) == FANOUT - 1 ? FANOUT - 1 : middle;
         low = ((struct branch *)left)->low[middle];
     }
     struct xkv__node *right = low ? node_new(level) : NULL;
@@ -435,7 +445,7 @@ static int split_child(struct step *parent, unsigned level, const xkv__entry *en
     branch_insert(above, i + 1, low, right, count);
     fit(left, level, fences_of_child(above, i, parent->around), left->n);
     fit(right, level, fences_of_child(above, i + 1, parent->around), right->n);
-    if (probe_compare(&at, low->bytes, low->len, 0) >= 0)
+    if (probe_compare(at, low->bytes, low->len, 0) >= 0)
         parent->at = i + 1;
     return XKV_OK;
 }
@@ -483,7 +493,7 @@ static int descend(xkv__tree *tree, const struct probe *at, const xkv__entry *en
         step->around = around;
         int error = unshare(&step->branch->child[step->at], level - 1);
         if (error == XKV_OK && entry && step->branch->child[step->at]->n == FANOUT)
-            error = split_child(step, level - 1, entry);
+            error = split_child(step, level - 1, at, entry);
         if (error != XKV_OK)
             return error;
         around = fences_of_child(step->branch, step->at, around);
@@ -493,18 +503,17 @@ static int descend(xkv__tree *tree, const struct probe *at, const xkv__entry *en
     return XKV_OK;
 }
 
-int xkv__tree_put(xkv__tree *tree, xkv__entry *entry) {
+static int put_at(xkv__tree *tree, const struct probe *at, xkv__entry *entry) {
     struct step path[XKV__TREE_HEIGHT_MAX];
-    struct probe at = probe_at(xkv__entry_key(entry));
     struct leaf *leaf;
     bool found;
     int error = prepare_root(tree);
 
     if (error == XKV_OK)
-        error = descend(tree, &at, entry, path, &leaf);
+        error = descend(tree, at, entry, path, &leaf);
     if (error != XKV_OK)
         return error;
-    unsigned i = leaf_search(leaf, &at, &found);
+    unsigned i = leaf_search(leaf, at, &found);
     if (found) {
         xkv__entry_release(leaf->entry[i]);
         leaf->entry[i] = entry;
@@ -520,6 +529,17 @@ int xkv__tree_put(xkv__tree *tree, xkv__entry *entry) {
         path[level].branch->count[path[level].at]++;
     tree->count++;
     return XKV_OK;
+}
+
+int xkv__tree_put(xkv__tree *tree, xkv__entry *entry) {
+    struct probe at = probe_at(xkv__entry_key(entry));
+    return put_at(tree, &at, entry);
+}
+
+/* Behind all keys means: down the right edge, without comparing keys. */
+int xkv__tree_append(xkv__tree *tree, xkv__entry *entry) {
+    struct probe end = probe_after((xkv_bytes){"", 0});
+    return put_at(tree, &end, entry);
 }
 
 /* -- Deleting ---------------------------------------------------------------- */
@@ -632,7 +652,7 @@ const xkv__entry *xkv__tree_get(const xkv__tree *tree, xkv_bytes key) {
         return NULL;
     for (unsigned level = tree->height; level > 0; level--)
         here =
-            child_for((const struct branch *)here, branch_search((const struct branch *)here, &at));
+            child_for((const struct branch *)here, branch_search((const struct branch *)here, &at), level - 1);
     unsigned i = leaf_search((const struct leaf *)here, &at, &found);
     return found ? ((const struct leaf *)here)->entry[i] : NULL;
 }
@@ -650,7 +670,7 @@ static uint64_t rank_of(const xkv__tree *tree, const struct probe *at) {
         unsigned taken = branch_search(branch, at);
         for (unsigned i = 0; i < taken; i++)
             rank += branch->count[i];
-        here = child_for(branch, taken);
+        here = child_for(branch, taken, level - 1);
     }
     return rank + leaf_search((const struct leaf *)here, at, &found);
 }

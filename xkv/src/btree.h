@@ -67,6 +67,10 @@ const xkv__entry *xkv__tree_get(const xkv__tree *tree, xkv_bytes key);
  * content is as before and the reference is still the caller's. */
 int xkv__tree_put(xkv__tree *tree, xkv__entry *entry);
 
+/* The same for an entry whose key is greater than all that are there, which
+ * the caller knows: keys that come in order are loaded without searching. */
+int xkv__tree_append(xkv__tree *tree, xkv__entry *entry);
+
 /* Removes a key. XKV_OK, XKV_E_KEY_NOT_FOUND, or XKV_E_STORE_FULL: nodes that
  * are shared must be copied, and there was no memory to. Never fails for want
  * of memory on a tree that shares nothing. */

@@ -39,11 +39,11 @@ static int run_clear(xkv__txn *txn, const xkv_command *command, xkv_reply *reply
 }
 
 static int run_size(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
-    uint64_t count = 0;
-    int error = txn->backend->ops->count(txn, (xkv_bytes){NULL, 0}, &count);
+    xkv__range all;
+    int error = txn->backend->ops->range(txn, (xkv_bytes){NULL, 0}, &all);
 
     (void)command;
-    reply->number = (int64_t)count;
+    reply->number = error == XKV_OK ? (int64_t)all.count : 0;
     return error;
 }
 
@@ -64,19 +64,17 @@ static int run_list(xkv__txn *txn, const xkv_command *command, xkv_reply *reply)
 
 static int run_random_key(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
     const xkv__backend_ops *ops = txn->backend->ops;
-    uint64_t count = 0;
+    xkv__range range;
     xkv_bytes key;
-    int error = ops->count(txn, command->prefix, &count);
+    int error = ops->range(txn, command->prefix, &range);
 
-    if (error == XKV_OK && count > 0) {
-        error = ops->select(txn, command->prefix, xkv__random_below(count), &key);
-        if (error == XKV_OK)
-            error = xkv__reply_bytes(reply, key);
-        if (error == XKV_E_KEY_NOT_FOUND) /* the count said that it is there */
-            error = XKV_E_DISK_STORE_CORRUPT;
-    }
-    reply->number = (int64_t)count;
-    return error;
+    if (error != XKV_OK)
+        return error;
+    reply->number = (int64_t)range.count;
+    if (range.count == 0)
+        return XKV_OK;
+    error = ops->select(txn, &range, xkv__random_below(range.count), &key);
+    return error == XKV_OK ? xkv__reply_bytes(reply, key) : error;
 }
 
 static int run_rebuild_key_list(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {

@@ -115,6 +115,14 @@ typedef enum xkv__mode {
 typedef struct xkv__backend xkv__backend;
 typedef struct xkv__txn xkv__txn;
 
+/* The keys that start with a prefix, as found in a transaction; valid until
+ * its next write. */
+typedef struct xkv__range {
+    xkv_bytes prefix; /* the caller's bytes */
+    uint64_t first;   /* the rank of the first of them, where ranks are known */
+    uint64_t count;
+} xkv__range;
+
 typedef struct xkv__backend_ops {
     const char *name;
 
@@ -144,10 +152,11 @@ typedef struct xkv__backend_ops {
     int (*seek)(xkv__txn *txn, xkv_bytes key, xkv_bytes *found, xkv_bytes *value);
     int (*next)(xkv__txn *txn, xkv_bytes *found, xkv_bytes *value);
 
-    /* How many keys start with prefix. */
-    int (*count)(xkv__txn *txn, xkv_bytes prefix, uint64_t *count);
-    /* Number n (from 0) of the keys that start with prefix. */
-    int (*select)(xkv__txn *txn, xkv_bytes prefix, uint64_t n, xkv_bytes *key);
+    /* Finds the keys that start with prefix, and how many there are. */
+    int (*range)(xkv__txn *txn, xkv_bytes prefix, xkv__range *range);
+    /* Number n (from 0, less than range.count) of the keys of the range that
+     * was found last. May move the cursor. */
+    int (*select)(xkv__txn *txn, const xkv__range *range, uint64_t n, xkv_bytes *key);
 
     /* Builds the key index anew, if there is one. */
     int (*rebuild)(xkv__txn *txn);

@@ -468,6 +468,10 @@ int xkv__record_next(xkv__record_cursor *cursor, MDB_txn *txn, const xkv__record
     if (!cursor_here(cursor))
         return MDB_NOTFOUND;
     int code = mdb_cursor_get(cursor_here(cursor), &at, &record, MDB_NEXT);
+    if (code == MDB_SUCCESS && cursor->depth == 0 && at.mv_size <= XKV__CHUNK) { /* nearly always */
+        *key = (xkv_bytes){at.mv_data, at.mv_size};
+        return unpack(*key, &record, value);
+    }
     return settle_on(cursor, txn, in, code, &at, &record, key, value);
 }
 
