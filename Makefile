@@ -137,13 +137,30 @@ types: ## check index.d.ts and the scripts with TypeScript
 check: ## formatting, warnings, exported symbols, dependencies
 	@scripts/check.sh
 
-.PHONY: bench bench-quick
-bench: all build/release/bench/libxkv ## measure (some minutes)
-	@build/release/bench/libxkv
-	@bench/run.sh ./k6
-bench-quick: all build/release/bench/libxkv ## measure roughly (a minute or two)
-	@build/release/bench/libxkv 100000
-	@bench/run.sh --quick ./k6
+# K6=path adds a column: another k6 whose scripts can import "k6/x/kv".
+K6 ?=
+
+.PHONY: bench
+bench: setup-bench all build/release/bench/libxkv ## measure (five minutes; K6=path: another k6 beside ours)
+	@$(MAKE) --no-print-directory build/bench/k6-redis || echo "not built; measuring without Redis"
+	@bench/run.sh ./k6 $(K6)
+
+.PHONY: bench-quick
+bench-quick: all build/release/bench/libxkv ## measure roughly (a minute; K6=path)
+	@bench/run.sh --quick ./k6 $(K6)
+
+.PHONY: bench-charts
+bench-charts: setup-bench ## draw docs/images/*.svg from what make bench measured
+	@bench/charts.sh
+
+.PHONY: setup-bench
+setup-bench:
+	@scripts/setup.sh bench
+
+# A module of its own: what is only compared with is no dependency.
+build/bench/k6-redis: bench/redis/go.mod bench/redis/go.sum bench/redis/main.go
+	@mkdir -p $(@D)
+	cd bench/redis && go build -o ../../$@ .
 
 .PHONY: clean
 clean: ## remove what was built

@@ -1,11 +1,14 @@
 /*
  * libxkv.c - libxkv alone, next to what bounds it, in one run
  *
- *     build/release/bench/libxkv [keys]        default 1,000,000
+ *     build/release/bench/libxkv [keys [part of a name]]    default 1,000,000, all
  *
  * Every figure is the median over ROUNDS rounds in which all of them take
- * turns, so that a slow moment of the machine strikes all alike. One JSON
- * object per line goes to the file named by XKV_BENCH_JSON, if it is set.
+ * turns, so that a slow moment of the machine strikes all alike; beside it stand
+ * the quartiles, and the median of the rounds' ratios to the figure's limit: to
+ * what it cannot be faster than, or for two threads to one. One JSON object per
+ * line goes to the file named by XKV_BENCH_JSON, if it is set. With
+ * XKV_BENCH_QUICK, rounds are short. Stores lie in TMPDIR.
  */
 #define _GNU_SOURCE 1
 #include <fcntl.h>
@@ -20,7 +23,7 @@
 
 #include "xkv.h"
 
-enum { ROUNDS = 7, VALUE_SIZE = 58, KEY_SIZE = 13, FIGURES_MAX = 40 };
+enum { ROUNDS = 7, VALUE_SIZE = 58, KEY_SIZE = 13 };
 
 static size_t keys = 1000000;
 static char *key_table; /* KEY_SIZE bytes each, in order */
@@ -238,32 +241,34 @@ struct figure {
     void (*call)(size_t);
     size_t count; /* per round and thread */
     int threads;
+    const char *limit; /* the name of another figure, or NULL */
     double ns[ROUNDS]; /* per call, over all threads */
 };
 
 static struct figure figures[] = {
-    {"memcpy of a value", copy_value, 400000, 1, {0}},
-    {"plain hash look-up", hash_get, 400000, 1, {0}},
-    {"memory get", memory_get, 400000, 1, {0}},
-    {"memory get, 2 threads", memory_get, 400000, 2, {0}},
-    {"memory set", memory_set, 200000, 1, {0}},
-    {"memory 90/10 mix", memory_mix, 400000, 1, {0}},
-    {"memory 90/10 mix, 2 threads", memory_mix, 400000, 2, {0}},
-    {"memory random key, prefix", memory_random, 400000, 1, {0}},
-    {"raw mdb_get, renew and copy", raw_get, 400000, 1, {0}},
-    {"disk get", disk_get, 400000, 1, {0}},
-    {"disk get, 2 threads", disk_get, 400000, 2, {0}},
-    {"disk random key, prefix, tracked", disk_random, 400000, 1, {0}},
-    {"disk set, durability none", disk_set_nosync, 20000, 1, {0}},
-    {"pwrite and fdatasync of a page", sync_page, 100, 1, {0}},
-    {"raw mdb_put, one per commit", raw_put, 100, 1, {0}},
-    {"disk set, durability full", disk_set, 100, 1, {0}},
+    {"memcpy of a value", copy_value, 400000, 1, NULL, {0}},
+    {"plain hash look-up", hash_get, 400000, 1, NULL, {0}},
+    {"memory get", memory_get, 400000, 1, "plain hash look-up", {0}},
+    {"memory get, 2 threads", memory_get, 400000, 2, "memory get", {0}},
+    {"memory set", memory_set, 200000, 1, "plain hash look-up", {0}},
+    {"memory 90/10 mix", memory_mix, 400000, 1, "plain hash look-up", {0}},
+    {"memory 90/10 mix, 2 threads", memory_mix, 400000, 2, "memory 90/10 mix", {0}},
+    {"memory random key, prefix", memory_random, 400000, 1, "plain hash look-up", {0}},
+    {"raw mdb_get, renew and copy", raw_get, 400000, 1, NULL, {0}},
+    {"disk get", disk_get, 400000, 1, "raw mdb_get, renew and copy", {0}},
+    {"disk get, 2 threads", disk_get, 400000, 2, "disk get", {0}},
+    {"disk random key, prefix, tracked", disk_random, 400000, 1, "plain hash look-up", {0}},
+    {"disk set, durability none", disk_set_nosync, 20000, 1, NULL, {0}},
+    {"pwrite and fdatasync of a page", sync_page, 100, 1, NULL, {0}},
+    {"raw mdb_put, one per commit", raw_put, 100, 1, "pwrite and fdatasync of a page", {0}},
+    {"disk set, durability full", disk_set, 100, 1, "raw mdb_put, one per commit", {0}},
 };
 
 enum { FIGURES = sizeof figures / sizeof figures[0] };
 
 struct worker {
     const struct figure *figure;
+    size_t count;
     size_t first;
     pthread_t thread;
 };
@@ -271,23 +276,25 @@ struct worker {
 static void *work(void *argument) {
     const struct worker *worker = argument;
 
-    for (size_t i = 0; i < worker->figure->count; i++)
+    for (size_t i = 0; i < worker->count; i++)
         worker->figure->call(worker->first + i);
     return NULL;
 }
 
 static double measure(const struct figure *figure, size_t first) {
     struct worker workers[8];
+    size_t count = getenv("XKV_BENCH_QUICK") ? figure->count / 5 : figure->count;
     double start = now_ns();
 
     for (int t = 0; t < figure->threads; t++) {
-        workers[t] = (struct worker){.figure = figure, .first = first + (size_t)t * 7777777};
+        workers[t] =
+            (struct worker){.figure = figure, .count = count, .first = first + (size_t)t * 7777777};
         if (pthread_create(&workers[t].thread, NULL, work, &workers[t]) != 0)
             die("no thread");
     }
     for (int t = 0; t < figure->threads; t++)
         pthread_join(workers[t].thread, NULL);
-    return (now_ns() - start) / (double)(figure->count * (size_t)figure->threads);
+    return (now_ns() - start) / (double)(count * (size_t)figure->threads);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -295,12 +302,13 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double median_of(const struct figure *figure) {
+/* Where q of the values are below, 0 to 1, which are taken as they are. */
+static double quantile(const double *values, double q) {
     double sorted[ROUNDS];
 
-    memcpy(sorted, figure->ns, sizeof sorted);
+    memcpy(sorted, values, sizeof sorted);
     qsort(sorted, ROUNDS, sizeof *sorted, by_value);
-    return sorted[ROUNDS / 2];
+    return sorted[(size_t)(q * (ROUNDS - 1) + 0.5)];
 }
 
 static xkv_store *open_store(int backend, const char *path, int durability) {
@@ -318,16 +326,62 @@ static xkv_store *open_store(int backend, const char *path, int durability) {
     return store;
 }
 
-static void report(const char *name, double number, const char *unit) {
+static FILE *json_file(void) {
     const char *path = getenv("XKV_BENCH_JSON");
-    FILE *json = path ? fopen(path, "a") : NULL;
 
-    printf("%-36s %12.1f %s\n", name, number, unit);
+    return path ? fopen(path, "a") : NULL;
+}
+
+/* A number that is measured once. */
+static void report(const char *name, double number, const char *unit) {
+    FILE *json = json_file();
+
+    printf("%-36s %12.1f %21s %s\n", name, number, "", unit);
     if (json) {
-        fprintf(json, "{\"part\":\"libxkv\",\"name\":\"%s\",\"value\":%.2f,\"unit\":\"%s\"}\n",
-                name, number, unit);
+        fprintf(json,
+                "{\"part\":\"libxkv\",\"name\":\"%s\",\"keys\":%zu,\"value\":%.2f,"
+                "\"unit\":\"%s\"}\n",
+                name, keys, number, unit);
         fclose(json);
     }
+}
+
+static const struct figure *limit_of(const struct figure *figure) {
+    for (size_t i = 0; figure->limit && i < sizeof figures / sizeof figures[0]; i++) {
+        if (strcmp(figures[i].name, figure->limit) == 0)
+            return figures[i].ns[0] > 0 ? &figures[i] : NULL;
+    }
+    return NULL;
+}
+
+static double ratio_of(const struct figure *figure, const struct figure *limit) {
+    double ratios[ROUNDS];
+
+    for (int i = 0; i < ROUNDS; i++)
+        ratios[i] = figure->ns[i] / limit->ns[i];
+    return quantile(ratios, 0.5);
+}
+
+static void report_figure(const struct figure *figure) {
+    const struct figure *limit = limit_of(figure);
+    double middle = quantile(figure->ns, 0.5), low = quantile(figure->ns, 0.25),
+           high = quantile(figure->ns, 0.75), ratio = limit ? ratio_of(figure, limit) : 0;
+    FILE *json = json_file();
+
+    printf("%-36s %12.1f %10.1f %10.1f ns", figure->name, middle, low, high);
+    if (limit)
+        printf(" %8.2f x %s", ratio, limit->name);
+    printf("\n");
+    if (!json)
+        return;
+    fprintf(json,
+            "{\"part\":\"libxkv\",\"name\":\"%s\",\"keys\":%zu,\"value\":%.2f,\"unit\":\"ns\","
+            "\"low\":%.2f,\"high\":%.2f",
+            figure->name, keys, middle, low, high);
+    if (limit)
+        fprintf(json, ",\"limit\":\"%s\",\"ratio\":%.3f", limit->name, ratio);
+    fprintf(json, "}\n");
+    fclose(json);
 }
 
 /* Fills the stores; on the way, what an entry takes and how long loading is. */
@@ -357,31 +411,54 @@ static void fill_stores(void) {
     durable = open_store(XKV_BACKEND_DISK, "full.kv", XKV_DURABILITY_FULL);
 }
 
+static bool wanted(const struct figure *figure, const char *part) {
+    return !part || strstr(figure->name, part);
+}
+
+static void measure_all(const char *part) {
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < FIGURES; i++) {
+            if (wanted(&figures[i], part))
+                figures[i].ns[round] = measure(&figures[i], (size_t)round * 1000003);
+        }
+    }
+    for (int i = 0; i < FIGURES; i++) {
+        if (wanted(&figures[i], part))
+            report_figure(&figures[i]);
+    }
+}
+
+static void enter_directory(char *path, size_t size) {
+    const char *parent = getenv("TMPDIR");
+
+    snprintf(path, size, "%s/xkv-bench-XXXXXX", parent ? parent : "/tmp");
+    if (!mkdtemp(path) || chdir(path) != 0)
+        die("no temporary directory");
+}
+
+static void leave_directory(const char *path) {
+    if (system("rm -rf none.kv* full.kv* raw.mdb* sync") != 0 || chdir("/") != 0 ||
+        rmdir(path) != 0)
+        fprintf(stderr, "%s is left behind\n", path);
+}
+
 int main(int argc, char **argv) {
-    char directory[] = "/tmp/xkv-bench-XXXXXX";
+    char directory[4096];
 
     if (argc > 1)
         keys = strtoul(argv[1], NULL, 10);
     if (keys < 1000)
         die("give a number of keys, 1000 or more");
-    if (!mkdtemp(directory) || chdir(directory) != 0)
-        die("no temporary directory");
+    enter_directory(directory, sizeof directory);
     sync_fd = open("sync", O_RDWR | O_CREAT, 0600);
     make_keys();
     fill_stores();
     fill_hash();
     fill_raw();
-    for (int round = 0; round < ROUNDS; round++) {
-        for (int i = 0; i < FIGURES; i++)
-            figures[i].ns[round] = measure(&figures[i], (size_t)round * 1000003);
-    }
-    for (int i = 0; i < FIGURES; i++)
-        report(figures[i].name, median_of(&figures[i]), "ns");
+    measure_all(argc > 2 ? argv[2] : NULL);
     xkv_close(memory);
     xkv_close(tracked);
     xkv_close(durable);
-    if (system("rm -rf none.kv* full.kv* raw.mdb* sync") != 0 || chdir("/") != 0 ||
-        rmdir(directory) != 0)
-        fprintf(stderr, "%s is left behind\n", directory);
+    leave_directory(directory);
     return 0;
 }

@@ -1,31 +1,282 @@
 #!/usr/bin/env bash
-# Measures: bench/run.sh [--quick] K6
+# Measures, prints tables, and writes build/bench/results.json:
 #
-# Every figure is a ratio to something measured in the same run; the machine's
-# mood is in both.
+#   bench/run.sh [--quick] K6 [OTHER]
+#   PARTS="calls codec" bench/run.sh K6      only these, see the end of this file
+#
+# OTHER is another k6 whose scripts can import "k6/x/kv"; the two take turns.
+# Expects build/release/bench/libxkv, and build/bench/k6-redis for the comparison
+# with Redis: without one of them, or without redis-server, that part is left out.
 set -euo pipefail
 
-rounds=25
-seconds=6
+# Part by part: full size, or --quick.
+quick=
+pairs=3             # processes of each binary that take turns
+rounds=(-e ROUNDS=8 -e BATCH_MS=10)
+windows=(-e ROUNDS=2 -e WINDOW=0.3)
+commits=(-e ROUNDS=4 -e WINDOW=1.5)
+redis_windows=(-e ROUNDS=2 -e WINDOW=0.4)
+million=1000000
 if [[ ${1:-} == --quick ]]; then
-    rounds=7
-    seconds=3
+    quick=1
+    export XKV_BENCH_QUICK=1
+    pairs=1
+    rounds=(-e ROUNDS=5 -e BATCH_MS=5)
+    windows=(-e ROUNDS=1 -e WINDOW=0.2)
+    commits=(-e ROUNDS=1 -e WINDOW=1)
+    redis_windows=(-e ROUNDS=1 -e WINDOW=0.3)
+    million=100000
     shift
 fi
-k6=$(realpath "${1:?usage: bench/run.sh [--quick] K6}")
-scripts=$(realpath "$(dirname "$0")")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-export K6_NO_USAGE_REPORT=true
 
-echo "== calls, one virtual user"
-"$k6" run --quiet --summary-mode=disabled --log-format raw -e "ROUNDS=$rounds" "$scripts/calls.js"
+usage="usage: bench/run.sh [--quick] K6 [OTHER]"
+here=$(cd "$(dirname "$0")" && pwd)
+absolute() { echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"; }
 
+# The binaries by the name of their column.
+columns=(ours)
+ours=$(absolute "${1:?$usage}")
+theirs=
+if [[ -n ${2:-} ]]; then
+    columns+=(theirs)
+    theirs=$(absolute "$2")
+fi
+
+cd "$here/.."
+out=$PWD/build/bench
+libxkv=$PWD/build/release/bench/libxkv
+k6_redis=$out/k6-redis
+mkdir -p "$out"
+# Not in /tmp, which may be memory: this is about disks, too.
+work=$(mktemp -d "$out/work.XXXXXX")
+rows=$work/rows.jsonl
+export K6_NO_USAGE_REPORT=true TMPDIR=$work XKV_BENCH_JSON=$rows
+
+redis_pid=
+clean_up() {
+    [[ -z $redis_pid ]] || kill "$redis_pid" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+limit=()
+if command -v timeout >/dev/null; then
+    limit=(timeout --kill-after=10 240) # for another binary that hangs
+fi
+
+say() { printf '%4d s  %s\n' "$SECONDS" "$*" >&2; }
+
+# fresh: every part starts without the stores of the one before.
+fresh() {
+    rm -rf "$work/ours" "$work/theirs"
+    mkdir "$work/ours" "$work/theirs"
+}
+
+# k6_run BINARY COLUMN SCRIPT ARGUMENTS...: the rows that the script prints are
+# added to the others. Its failure is fatal only for our own binary.
+k6_run() {
+    local binary=$1 column=$2 script=$3 status=0 log=$work/log
+    shift 3
+    (cd "$work/$column" && ${limit[@]+"${limit[@]}"} "$binary" run --quiet --log-format raw \
+        -e "BINARY=$column" "$@" "$here/$script") >"$log" 2>&1 </dev/null || status=$?
+    grep '^{' "$log" >>"$rows" || true
+    ((status == 0)) && return
+    grep -v '^{' "$log" | tail -n 15 | cut -c 1-300 >&2 || true
+    echo "$script ended with status $status ($column)" >&2
+    [[ $column == theirs ]]
+}
+
+# in_turns PAIRS SCRIPT ARGUMENTS...: ours, theirs, ours, theirs.
+in_turns() {
+    local pairs=$1 column i
+    shift
+    for ((i = 0; i < pairs; i++)); do
+        for column in "${columns[@]}"; do
+            k6_run "${!column}" "$column" "$@"
+        done
+    done
+}
+
+machine() {
+    python3 - "$quick" "$("$ours" version | head -n 1)" <<'PYTHON' >>"$rows"
+import datetime, json, os, platform, sys
+model = platform.processor()
+try:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
+except (OSError, StopIteration):
+    pass
+print(json.dumps({
+    "part": "machine", "cpus": os.cpu_count(), "cpu": model, "system": platform.platform(),
+    "k6": sys.argv[2], "quick": bool(sys.argv[1]),
+    "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+}))
+PYTHON
+}
+
+library() {
+    if [[ ! -x $libxkv ]]; then
+        say "libxkv alone: left out, $libxkv is missing"
+        return
+    fi
+    say "libxkv alone, $million keys"
+    "$libxkv" "$million" >/dev/null
+}
+
+calls() {
+    say "calls, one virtual user"
+    fresh
+    in_turns "$pairs" calls.js "${rounds[@]}" -e "STORES=memory/disk/disk none"
+    fresh
+    if [[ $quick ]]; then
+        in_turns 1 calls.js "${rounds[@]}" -e "STORES=disk, untracked" -e "CALLS=randomKey, prefix"
+        return
+    fi
+    in_turns 1 calls.js "${rounds[@]}" -e "STORES=memory, untracked/disk, untracked/disk none, untracked"
+}
+
+sizes() {
+    local entry_calls="CALLS=get/exists/set/list of 100"
+    say "calls, larger values"
+    fresh
+    in_turns 1 calls.js "${rounds[@]}" -e "STORES=memory/disk/disk none" -e VALUE_BYTES=1024 \
+        -e "$entry_calls"
+    fresh # fewer keys: 64 KiB twenty thousand times would be about the disk's size
+    in_turns 1 calls.js "${rounds[@]}" -e "STORES=memory/disk/disk none" -e VALUE_BYTES=65536 \
+        -e KEYS=1000 -e "CALLS=get/exists/set"
+}
+
+many_keys() {
+    local entry_calls="CALLS=get/exists/size/set/delete/randomKey/randomKey, prefix/list of 100"
+    say "calls, $million keys"
+    fresh
+    in_turns 1 calls.js "${rounds[@]}" -e "KEYS=$million" -e "STORES=memory/disk none" \
+        -e "$entry_calls"
+    in_turns 1 calls.js "${rounds[@]}" -e "KEYS=$million" -e "STORES=disk none, untracked" \
+        -e ROUNDS=5 -e "$entry_calls"
+}
+
+throughput() {
+    say "50 virtual users"
+    fresh
+    in_turns $(((pairs + 1) / 2)) throughput.js -e VUS=50 "${windows[@]}" -e "STORES=memory/disk"
+    [[ -z $quick ]] || return 0
+    fresh
+    in_turns 1 throughput.js -e VUS=50 "${windows[@]}" -e ROUNDS=1 \
+        -e "STORES=memory, untracked/disk, untracked"
+    say "50 virtual users, $million keys"
+    fresh
+    in_turns 1 throughput.js -e VUS=50 "${windows[@]}" -e ROUNDS=1 -e "KEYS=$million" \
+        -e "STORES=memory/disk none"
+}
+
+# What a commit costs at the least is measured before and after, as disks have moods.
+group_commit() {
+    say "durable sets of 1, 50 and 500 virtual users"
+    fresh
+    [[ ! -x $libxkv ]] || "$libxkv" 1000 "raw mdb_put" >/dev/null
+    in_turns 1 group-commit.js "${commits[@]}"
+    [[ ! -x $libxkv ]] || "$libxkv" 1000 "raw mdb_put" >/dev/null
+}
+
+# peak COLUMN MODE: one process of million.js, its rows and its peak memory.
+peak() {
+    local column=$1 mode=$2 wrapper=$work/measured-k6
+    printf '#!/usr/bin/env bash\nexec python3 "%s" "%s" "%s" "$@"\n' \
+        "$here/peak.py" "$work/bytes" "${!column}" >"$wrapper"
+    chmod +x "$wrapper"
+    rm -f "$work/bytes"
+    k6_run "$wrapper" "$column" million.js -e "MODE=$mode" -e "KEYS=$million" -e PEAK_ONLY=1
+    [[ -s $work/bytes ]] || return 0
+    printf '{"binary":"%s","part":"million","name":"peak %s","keys":%d,"bytes":%d}\n' \
+        "$column" "$mode" "$million" "$(<"$work/bytes")" >>"$rows"
+}
+
+file_size() {
+    local column=$1 file=$work/$1/million.kv
+    [[ -f $file ]] || return 0
+    printf '{"binary":"%s","part":"million","name":"file","keys":%d,"bytes":%d}\n' \
+        "$column" "$million" "$(wc -c <"$file")" >>"$rows"
+}
+
+million_entries() {
+    local column mode
+    say "a store of $million entries"
+    fresh
+    for mode in empty memory disk open; do
+        for column in "${columns[@]}"; do
+            peak "$column" "$mode"
+            [[ $mode != disk ]] || file_size "$column"
+        done
+    done
+    in_turns 1 million.js -e MODE=memory -e "KEYS=$million"
+}
+
+codec() {
+    say "encoding and decoding"
+    fresh
+    in_turns 1 codec.js "${rounds[@]}"
+}
+
+free_port() {
+    python3 -c 'import socket
+with socket.socket() as s:
+    s.bind(("127.0.0.1", 0))
+    print(s.getsockname()[1])'
+}
+
+# start_redis PORT: our own server, on the loopback interface, writing nothing.
+start_redis() {
+    redis-server --port "$1" --bind 127.0.0.1 --dir "$work" --save "" --appendonly no \
+        >"$work/redis.log" 2>&1 &
+    redis_pid=$!
+    local try
+    for ((try = 0; try < 50; try++)); do
+        if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
+            return
+        fi
+        sleep 0.1
+    done
+    tail -n 5 "$work/redis.log" >&2
+    return 1
+}
+
+redis() {
+    if [[ ! -x $k6_redis ]] || ! command -v redis-server >/dev/null; then
+        say "Redis: left out; \"make bench\" builds and installs what it needs"
+        return
+    fi
+    say "k6's Redis module"
+    fresh
+    local port i
+    port=$(free_port)
+    start_redis "$port"
+    for ((i = 0; i < (pairs + 1) / 2; i++)); do
+        k6_run "$ours" ours redis/kv.js -e VUS=50 "${redis_windows[@]}"
+        k6_run "$k6_redis" ours redis/redis.js -e VUS=50 "${redis_windows[@]}" \
+            -e "REDIS=redis://127.0.0.1:$port"
+    done
+    kill "$redis_pid"
+    wait "$redis_pid" 2>/dev/null || true
+    redis_pid=
+}
+
+all_parts="library calls sizes many_keys throughput group_commit million_entries codec redis"
+default_parts=$all_parts
+if [[ $quick ]]; then
+    default_parts="library calls throughput group_commit million_entries codec redis"
+fi
+machine
+for part in ${PARTS:-$default_parts}; do
+    if [[ " $all_parts " != *" $part "* ]]; then
+        echo "there is no part $part; there are: $all_parts" >&2
+        exit 2
+    fi
+    "$part"
+done
+say "done"
 echo
-echo "== durable sets per second"
-printf '%8s %10s %8s\n' VUs sets/s ratio
-for vus in 1 50 500; do
-    "$k6" run --quiet -e "VUS=$vus" -e "SECONDS=$seconds" -e "STORE=commit-$vus.kv" \
-        "$scripts/group-commit.js"
-done | awk 'NR == 1 { one = $2 } { printf "%8d %10d %8.1f\n", $1, $2, $2 / one }'
+python3 "$here/report.py" "$rows" "$out/results.json"
+echo
+echo "all figures: build/bench/results.json"

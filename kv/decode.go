@@ -345,7 +345,7 @@ func (d *decoder) stringValue() (sobek.Value, error) {
 func (d *decoder) plainString(start, end int) sobek.Value {
 	const few = 3
 	if d.strings++; !d.isASCII || d.strings <= few {
-		return d.rt.ToValue(d.source[start:end])
+		return d.rt.ToValue(d.text[start:end])
 	}
 	if d.whole == nil {
 		d.whole, _ = d.rt.ToValue(d.text).(sobek.String)

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -106,5 +107,43 @@ func bench(b *testing.B, rt *sobek.Runtime, name string, size int, run func() er
 		if _, err := rt.RunString("run()"); err != nil {
 			b.Fatal(err)
 		}
+	})
+}
+
+// BenchmarkEntries compares a list of 100 entries with a script that makes the
+// same objects from literals: what the runtime itself takes for them.
+func BenchmarkEntries(b *testing.B) {
+	const count = 100
+	var packed []byte
+	for i := range count {
+		key := fmt.Sprintf("even:%08d", i)
+		packed = binary.NativeEndian.AppendUint32(packed, uint32(len(key)))
+		packed = binary.NativeEndian.AppendUint32(packed, uint32(len(smallJSON)))
+		packed = append(append(packed, key...), smallJSON...)
+	}
+	rt := sobek.New()
+	d := newDecoder(rt)
+	literals, err := rt.RunString(`(() => {
+		const list = [];
+		for (let i = 0; i < 100; i++)
+			list.push({ key: "even:00000001", value: { id: i, name: "n1", token: "abcdefghijklmnop" } });
+		return list;
+	})`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	build, _ := sobek.AssertFunction(literals)
+
+	bench(b, rt, "entries", len(packed), func() error {
+		list, _, err := d.entries(make([]any, 0, count), packed, serializationJSON)
+		if err != nil {
+			return err
+		}
+		_ = rt.NewArray(list...)
+		return nil
+	})
+	bench(b, rt, "literals", len(packed), func() error {
+		_, err := build(sobek.Undefined())
+		return err
 	})
 }

@@ -4,6 +4,7 @@
 #
 #   scripts/setup.sh build    what building k6 needs
 #   scripts/setup.sh test     that, and what the tests need
+#   scripts/setup.sh bench    what building and measuring need
 #   scripts/setup.sh check    installs nothing: fails if building needs more
 set -euo pipefail
 
@@ -47,6 +48,12 @@ want_for_test() {
     want clang-format clang-format have clang-format
     want nodejs node have node
     want npm node have npm
+}
+
+want_for_bench() {
+    want python3 python3 have python3
+    want redis-server redis have redis-server
+    want gnuplot-nox gnuplot have gnuplot
 }
 
 say_what_is_missing() {
@@ -120,8 +127,13 @@ test)
         install_missing
     fi
     ;;
+bench)
+    want_for_build
+    want_for_bench
+    install_missing
+    ;;
 *)
-    echo "usage: scripts/setup.sh build|test|check" >&2
+    echo "usage: scripts/setup.sh build|test|bench|check" >&2
     exit 2
     ;;
 esac

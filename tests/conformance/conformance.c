@@ -439,8 +439,8 @@ static void case_random_key(struct client *client) {
 
 /* Each of many is found, also if every n-th is too long to lie in one piece. */
 static void case_random_key_of_many(struct client *client) {
-    enum { MANY = 300 };
-    static const size_t long_ones[] = {MANY + 1, MANY, 70};
+    enum { MANY = 200 };
+    static const size_t long_ones[] = {MANY, 70};
     char text[700];
     bool seen[MANY];
 

@@ -24,6 +24,30 @@ void xkv__rwlock_destroy(xkv__rwlock *lock) {
 }
 
 /*
+ * Who holds the lock needs it for a microsecond, and putting a thread to sleep
+ * and waking it takes fifty: so one that must wait tries for a while first.
+ */
+enum { SPINS = 200 };
+
+static void spin(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void lock_mutex(xkv__rwlock *lock) {
+    for (int i = 0; i < SPINS; i++) {
+        if (!atomic_load_explicit(&lock->writing, memory_order_relaxed) &&
+            pthread_mutex_trylock(&lock->mutex) == 0)
+            return;
+        spin();
+    }
+    pthread_mutex_lock(&lock->mutex);
+}
+
+/*
  * Reader: count in, then look for a writer. Writer: announce, then look for
  * readers. Both pairs are sequentially consistent, so at least one of the two
  * sees the other: either the reader steps back or the writer waits for it.
@@ -35,7 +59,7 @@ void xkv__read_lock(xkv__rwlock *lock) {
     if (XKV__UNLIKELY(atomic_load(&lock->writing))) {
         atomic_fetch_sub(readers, 1);
         /* Holding the mutex means that no writer is at work. */
-        pthread_mutex_lock(&lock->mutex);
+        lock_mutex(lock);
         atomic_fetch_add(readers, 1);
         pthread_mutex_unlock(&lock->mutex);
     }
@@ -46,12 +70,14 @@ void xkv__read_unlock(xkv__rwlock *lock) {
 }
 
 void xkv__write_lock(xkv__rwlock *lock) {
-    pthread_mutex_lock(&lock->mutex);
+    lock_mutex(lock);
     atomic_store(&lock->writing, true);
     for (unsigned i = 0; i < XKV__LOCK_SLOTS; i++) {
         /* Readers are short; one that the system has put aside needs our core. */
         for (unsigned spins = 0; atomic_load(&lock->slot[i].readers) != 0; spins++) {
-            if (spins >= 64)
+            if (spins < SPINS)
+                spin();
+            else
                 sched_yield();
         }
     }
