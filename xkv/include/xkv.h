@@ -300,7 +300,7 @@ const xkv_options *xkv_store_options(const xkv_store *store);
  *   RANDOM_KEY     data = a key that starts with prefix, each with the same
  *                  chance; len 0 if there is none; number = how many there
  *                  were to choose from. O(log n) in memory and with
- *                  track_keys, else two passes over the matching keys
+ *                  track_keys, else one pass over the matching keys
  *   REBUILD_KEY_LIST  builds the key index anew from the data, with track_keys
  *                  on disk; XKV_OK at once otherwise. KEY_LIST_REBUILD if it
  *                  fails; the store then goes on with the index it had
