@@ -220,7 +220,7 @@ declare module "k6/x/kv" {
     limit?: number | null;
   }
 
-  /** Options of {@link KV.randomKey}. */
+  /** Options of {@link KV.randomKey} and {@link KV.count}. */
   export interface RandomKeyOptions {
     /** Only keys that start with this text. Default: every key. */
     prefix?: string | null;
@@ -369,6 +369,34 @@ declare module "k6/x/kv" {
      * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
      */
     delete(key: string): Promise<true>;
+
+    /**
+     * Stores a value unless the key has one, in one step: of all virtual users
+     * that try, exactly one gets true.
+     *
+     * @param key - The key.
+     * @param value - The value, as for {@link KV.set}.
+     * @returns Whether the value was stored.
+     */
+    setIfAbsent<V>(key: string, value: V & Storable<S, V>): Promise<boolean>;
+    /** Without a value, a store with serialization json stores null. */
+    setIfAbsent(key: S extends "json" ? string : never): Promise<boolean>;
+
+    /**
+     * Removes a key and tells whether it was there: of all virtual users that
+     * try, exactly one gets true.
+     *
+     * @param key - The key.
+     */
+    deleteIfExists(key: string): Promise<boolean>;
+
+    /**
+     * Counts keys; with `trackKeys` or in memory in a time that hardly depends
+     * on how many there are.
+     *
+     * @param options - Only keys with this prefix.
+     */
+    count(options?: RandomKeyOptions | null): Promise<number>;
 
     /**
      * Tells whether a key exists.

@@ -288,6 +288,21 @@ static inline int do_exists(struct client *client, xkv_bytes key) {
     return client_run(client, &command);
 }
 
+static inline int do_count(struct client *client, xkv_bytes prefix) {
+    xkv_command command = {.op = XKV_OP_COUNT, .prefix = prefix};
+    return client_run(client, &command);
+}
+
+static inline int do_set_if_absent(struct client *client, xkv_bytes key, xkv_bytes value) {
+    xkv_command command = {.op = XKV_OP_SET_IF_ABSENT, .key = key, .value = value};
+    return client_run(client, &command);
+}
+
+static inline int do_delete_if_exists(struct client *client, xkv_bytes key) {
+    xkv_command command = command_of(XKV_OP_DELETE_IF_EXISTS, key);
+    return client_run(client, &command);
+}
+
 static inline int do_plain(struct client *client, int op) {
     xkv_command command = command_of(op, NOTHING);
     return client_run(client, &command);

@@ -223,7 +223,8 @@ static void case_key_lengths(struct client *client) {
     model_free(&model);
 }
 
-static const int key_ops[] = {XKV_OP_GET, XKV_OP_SET, XKV_OP_DELETE, XKV_OP_EXISTS};
+static const int key_ops[] = {XKV_OP_GET,    XKV_OP_SET,           XKV_OP_DELETE,
+                              XKV_OP_EXISTS, XKV_OP_SET_IF_ABSENT, XKV_OP_DELETE_IF_EXISTS};
 
 static void assert_key_refused(struct client *client, xkv_bytes key, const char *says) {
     for (size_t i = 0; i < COUNT(key_ops); i++) {
@@ -416,6 +417,61 @@ static void case_clear(struct client *client) {
     model_free(&model);
 }
 
+static void assert_count(struct client *client, xkv_bytes prefix, int64_t count) {
+    assert_int_equal(do_count(client, prefix), XKV_OK);
+    assert_int_equal(client->reply.number, count);
+    assert_int_equal(client->reply.len, 0);
+}
+
+static void case_count(struct client *client) {
+    struct model model = {NULL, 0, 0};
+    char long_key[1200];
+
+    assert_count(client, NOTHING, 0);
+    assert_count(client, LIT("user:"), 0);
+    fill_users(client, &model, 150);
+    memset(long_key, 'x', sizeof long_key);
+    put(client, bytes_of(long_key, sizeof long_key), LIT("1"));
+    put(client, LIT("xx"), LIT("1"));
+    assert_count(client, NOTHING, 152);
+    assert_count(client, LIT("user:"), 150);
+    assert_count(client, LIT("user:1"), 61); /* itself, 10 to 19, 100 to 149 */
+    assert_count(client, LIT("users"), 0);
+    assert_count(client, LIT("x"), 2);
+    assert_count(client, bytes_of(long_key, 900), 1);
+    model_free(&model);
+}
+
+static void case_set_if_absent(struct client *client) {
+    static char long_key[3000];
+
+    memset(long_key, 'k', sizeof long_key);
+    const xkv_bytes keys[] = {LIT("one"), bytes_of(long_key, sizeof long_key)};
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        assert_int_equal(do_set_if_absent(client, keys[i], LIT("1")), XKV_OK);
+        assert_int_equal(client->reply.number, 1);
+        assert_int_equal(do_set_if_absent(client, keys[i], LIT("2")), XKV_OK);
+        assert_int_equal(client->reply.number, 0);
+        assert_value(client, keys[i], LIT("1"));
+        assert_size(client, (int64_t)i + 1);
+    }
+    assert_int_equal(do_delete(client, keys[0]), XKV_OK);
+    assert_int_equal(do_set_if_absent(client, keys[0], LIT("3")), XKV_OK);
+    assert_int_equal(client->reply.number, 1);
+    assert_value(client, keys[0], LIT("3"));
+}
+
+static void case_delete_if_exists(struct client *client) {
+    put(client, LIT("one"), LIT("1"));
+    assert_int_equal(do_delete_if_exists(client, LIT("two")), XKV_OK);
+    assert_int_equal(client->reply.number, 0);
+    assert_int_equal(do_delete_if_exists(client, LIT("one")), XKV_OK);
+    assert_int_equal(client->reply.number, 1);
+    assert_int_equal(do_delete_if_exists(client, LIT("one")), XKV_OK);
+    assert_int_equal(client->reply.number, 0);
+    assert_size(client, 0);
+}
+
 static void case_random_key(struct client *client) {
     bool seen[8] = {false};
 
@@ -450,7 +506,8 @@ static void case_random_key_of_many(struct client *client) {
         for (size_t i = 0; i < MANY; i++) {
             memset(text, 'x', sizeof text);
             snprintf(text, sizeof text, "m:%03zu", i);
-            put(client, bytes_of(text, (i + 1) % long_ones[round] == 0 ? sizeof text : 5), LIT("1"));
+            put(client, bytes_of(text, (i + 1) % long_ones[round] == 0 ? sizeof text : 5),
+                LIT("1"));
         }
         for (int i = 0; i < 20 * MANY; i++) { /* a miss: less than once in a million */
             assert_int_equal(do_random(client, LIT("m:")), XKV_OK);
@@ -587,6 +644,9 @@ static const struct {
     CASE(prefixes),
     CASE(limits),
     CASE(clear),
+    CASE(count),
+    CASE(set_if_absent),
+    CASE(delete_if_exists),
     CASE(random_key),
     CASE(random_key_of_many),
     CASE(rebuild),

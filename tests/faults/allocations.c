@@ -84,9 +84,11 @@ static void assert_content(struct client *client, const struct model *model) {
 /* -- Commands ---------------------------------------------------------------- */
 
 static void apply(struct model *model, const xkv_command *command) {
-    if (command->op == XKV_OP_SET)
+    bool absent = command->op == XKV_OP_SET_IF_ABSENT && !model_get(model, command->key);
+
+    if (command->op == XKV_OP_SET || absent)
         model_put(model, command->key, command->value);
-    else if (command->op == XKV_OP_DELETE)
+    else if (command->op == XKV_OP_DELETE || command->op == XKV_OP_DELETE_IF_EXISTS)
         model_delete(model, command->key);
     else if (command->op == XKV_OP_CLEAR)
         model_clear(model);
@@ -115,6 +117,13 @@ static const xkv_command commands[] = {
     {.op = XKV_OP_DELETE, .key = {"missing", 7}},
     {.op = XKV_OP_DELETE, .key = {long_key, 3000}},
     {.op = XKV_OP_REBUILD_KEY_LIST},
+    {.op = XKV_OP_COUNT, .prefix = {"key:", 4}},
+    {.op = XKV_OP_COUNT, .prefix = {long_key, 600}},
+    {.op = XKV_OP_SET_IF_ABSENT, .key = {"key:003", 7}, .value = {"newer", 5}},
+    {.op = XKV_OP_SET_IF_ABSENT, .key = {"key:002", 7}, .value = {"newer", 5}},
+    {.op = XKV_OP_SET_IF_ABSENT, .key = {long_key, 3500}, .value = {"deep", 4}},
+    {.op = XKV_OP_DELETE_IF_EXISTS, .key = {"key:004", 7}},
+    {.op = XKV_OP_DELETE_IF_EXISTS, .key = {"missing", 7}},
     {.op = XKV_OP_SET, .key = {"no text", 7}, .value = {"\xFF", 1}},
     {.op = XKV_OP_SET, .key = {"", 0}, .value = {"1", 1}},
     {.op = XKV_OP_CLEAR},

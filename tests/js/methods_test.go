@@ -80,6 +80,21 @@ func TestMethods(t *testing.T) {
 		for (let i = 0; i < 300; i++) seen[await kv.randomKey()] = 1;
 		return Object.keys(seen).sort();`, `["a","b","c"]`},
 
+		// count, setIfAbsent, deleteIfExists
+		{`kv.count()`, `0`},
+		{`await fill(kv, ["a:1", "a:2", "b", "a"]);
+		return [await kv.count(), await kv.count({prefix: "a:"}), await kv.count({prefix: "c"}),
+			await kv.count(null), await kv.count({prefix: null})];`, `[4,2,0,4,4]`},
+		{`kv.count({limit: 1})`, `!InvalidOptionsError|count|limit`},
+		{`return [await kv.setIfAbsent("k", {n: 1}), await kv.setIfAbsent("k", {n: 2}),
+			await kv.get("k"), await kv.delete("k"), await kv.setIfAbsent("k")];`,
+			`[true,false,{"n":1},true,true]`},
+		{`kv.setIfAbsent("k", NaN)`, `!SerializerError|setIfAbsent|k`},
+		{`await kv.set("k", 1); return [await kv.deleteIfExists("k"), await kv.deleteIfExists("k")];`,
+			`[true,false]`},
+		{`const won = await Promise.all([1, 2, 3, 4].map((n) => kv.setIfAbsent("k", n)));
+		return [won.filter(Boolean).length, won[0], await kv.get("k")];`, `[1,true,1]`},
+
 		// rebuildKeyList
 		{`kv.rebuildKeyList()`, `true`},
 		{`await fill(kv, ["a", "b"]); await kv.delete("a");
@@ -91,7 +106,7 @@ func TestMethods(t *testing.T) {
 
 		// The object itself
 		{`["get", "set", "delete", "exists", "clear", "size", "list", "randomKey",
-			"rebuildKeyList", "close"].filter((name) => typeof kv[name] !== "function")`, `[]`},
+			"rebuildKeyList", "count", "setIfAbsent", "deleteIfExists", "close"].filter((name) => typeof kv[name] !== "function")`, `[]`},
 	})
 }
 
@@ -113,7 +128,8 @@ func TestKeys(t *testing.T) {
 		{`await fill(kv, ["__proto__", "constructor", " ", "\n"]);
 		return (await kv.list()).map((e) => e.key);`, `["\n"," ","__proto__","constructor"]`},
 	}
-	for _, call := range []string{"get(K)", "set(K, 1)", "delete(K)", "exists(K)"} {
+	for _, call := range []string{"get(K)", "set(K, 1)", "delete(K)", "exists(K)",
+		"setIfAbsent(K, 1)", "deleteIfExists(K)"} {
 		method, _, _ := strings.Cut(call, "(")
 		refused := func(key string, words ...string) {
 			want := strings.Join(append([]string{"!InvalidOptionsError", method, "key"}, words...), "|")

@@ -137,6 +137,12 @@ export async function jsonStore(): Promise<void> {
   await kv.get();
   // @ts-expect-error a key is needed
   await kv.exists();
+  // @ts-expect-error count has no limit
+  await kv.count({ limit: 1 });
+  // @ts-expect-error a key is a string
+  await kv.deleteIfExists(1);
+  // @ts-expect-error a function cannot be stored
+  await kv.setIfAbsent("k", () => 1);
   // @ts-expect-error keys are strings
   await kv.delete(null);
 }

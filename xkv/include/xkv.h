@@ -278,7 +278,10 @@ const xkv_options *xkv_store_options(const xkv_store *store);
     X(SIZE, "size", READ, NONE, NONE, 0, NUMBER)                                                   \
     X(LIST, "list", READ, NONE, PREFIX | XKV_ARG_LIMIT, XKV_LIST_MAX, ENTRIES)                     \
     X(RANDOM_KEY, "randomKey", READ, NONE, PREFIX, 0, KEY)                                         \
-    X(REBUILD_KEY_LIST, "rebuildKeyList", REBUILD, NONE, NONE, 0, TRUE)
+    X(REBUILD_KEY_LIST, "rebuildKeyList", REBUILD, NONE, NONE, 0, TRUE)                            \
+    X(COUNT, "count", READ, NONE, PREFIX, 0, NUMBER)                                               \
+    X(SET_IF_ABSENT, "setIfAbsent", WRITE, KEY | XKV_ARG_VALUE, NONE, 0, BOOLEAN)                  \
+    X(DELETE_IF_EXISTS, "deleteIfExists", WRITE, KEY, NONE, 0, BOOLEAN)
 
 /*
  * What they do (status XKV_OK unless said otherwise; STORE_READ_ONLY for every
@@ -304,6 +307,10 @@ const xkv_options *xkv_store_options(const xkv_store *store);
  *   REBUILD_KEY_LIST  builds the key index anew from the data, with track_keys
  *                  on disk; XKV_OK at once otherwise. KEY_LIST_REBUILD if it
  *                  fails; the store then goes on with the index it had
+ *   COUNT          number = how many keys start with prefix. As RANDOM_KEY
+ *   SET_IF_ABSENT  stores value unless there is one; number = 1 if it did,
+ *                  else 0. Fails as SET
+ *   DELETE_IF_EXISTS  as DELETE; scripts are told the number
  */
 typedef enum xkv_op {
 #define X(op, name, access, arguments, fields, limit, reply) XKV_OP_##op,

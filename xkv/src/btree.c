@@ -287,7 +287,8 @@ static const struct xkv__node *child_for(const struct branch *branch, unsigned i
     if (level == 0)
         prefetch(((const struct leaf *)child)->entry, sizeof((const struct leaf *)child)->entry);
     else
-        prefetch(((const struct branch *)child)->child, sizeof((const struct branch *)child)->child);
+        prefetch(((const struct branch *)child)->child,
+                 sizeof((const struct branch *)child)->child);
     return child;
 }
 
@@ -651,8 +652,8 @@ const xkv__entry *xkv__tree_get(const xkv__tree *tree, xkv_bytes key) {
     if (!here)
         return NULL;
     for (unsigned level = tree->height; level > 0; level--)
-        here =
-            child_for((const struct branch *)here, branch_search((const struct branch *)here, &at), level - 1);
+        here = child_for((const struct branch *)here,
+                         branch_search((const struct branch *)here, &at), level - 1);
     unsigned i = leaf_search((const struct leaf *)here, &at, &found);
     return found ? ((const struct leaf *)here)->entry[i] : NULL;
 }

@@ -38,12 +38,26 @@ static int run_clear(xkv__txn *txn, const xkv_command *command, xkv_reply *reply
     return txn->backend->ops->clear(txn);
 }
 
-static int run_size(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
-    xkv__range all;
-    int error = txn->backend->ops->range(txn, (xkv_bytes){NULL, 0}, &all);
+static int run_count(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    xkv__range range;
+    int error = txn->backend->ops->range(txn, command->prefix, &range);
 
-    (void)command;
-    reply->number = error == XKV_OK ? (int64_t)all.count : 0;
+    reply->number = error == XKV_OK ? (int64_t)range.count : 0;
+    return error;
+}
+
+static int run_size(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    (void)command; /* a prefix in it would not count */
+    return run_count(txn, &(xkv_command){.op = XKV_OP_SIZE}, reply);
+}
+
+static int run_set_if_absent(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    int error = txn->backend->ops->get(txn, command->key, NULL);
+
+    if (error != XKV_E_KEY_NOT_FOUND)
+        return error;
+    error = run_set(txn, command, reply);
+    reply->number = error == XKV_OK;
     return error;
 }
 
@@ -102,6 +116,9 @@ static handler *const handlers[XKV_OP_END] = {
     [XKV_OP_LIST] = run_list,
     [XKV_OP_RANDOM_KEY] = run_random_key,
     [XKV_OP_REBUILD_KEY_LIST] = run_rebuild_key_list,
+    [XKV_OP_COUNT] = run_count,
+    [XKV_OP_SET_IF_ABSENT] = run_set_if_absent,
+    [XKV_OP_DELETE_IF_EXISTS] = run_delete,
 };
 
 const xkv_op_info *xkv_op_describe(int op) {
