@@ -220,7 +220,7 @@ declare module "k6/x/kv" {
     limit?: number | null;
   }
 
-  /** Options of {@link KV.randomKey} and {@link KV.count}. */
+  /** Options of {@link KV.randomKey}, {@link KV.popRandom} and {@link KV.count}. */
   export interface RandomKeyOptions {
     /** Only keys that start with this text. Default: every key. */
     prefix?: string | null;
@@ -389,6 +389,30 @@ declare module "k6/x/kv" {
      * @param key - The key.
      */
     deleteIfExists(key: string): Promise<boolean>;
+
+    /**
+     * Adds to an integer, in one step, exact in 64 bits. A key that is not there
+     * counts as 0; a string of digits as the integer.
+     *
+     * @param key - The key.
+     * @param delta - What to add: an integer, also below 0.
+     * @returns The sum.
+     * @throws `ValueNumberRequiredError` - delta is not an integer.
+     * @throws `ValueParseError` - the value is not an integer, or the sum would
+     * leave 64 bits; the value is kept.
+     */
+    incrementBy(key: string, delta: number): Promise<number>;
+
+    /**
+     * Takes a random key out of the store, with its value. It is one step: no
+     * two virtual users get the same key.
+     *
+     * @param options - Only keys with this prefix.
+     * @returns The entry, or null if there is none.
+     */
+    popRandom<T extends Stored<S> = Stored<S>>(
+      options?: RandomKeyOptions | null,
+    ): Promise<Entry<T> | null>;
 
     /**
      * Counts keys; with `trackKeys` or in memory in a time that hardly depends

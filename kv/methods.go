@@ -106,6 +106,15 @@ func (kv *kvObject) readArguments(m *method, call sobek.FunctionCall) (xkv.Comma
 		command.Key = key
 		next++
 	}
+	if m.Arguments&xkv.Delta != 0 {
+		delta, ok := integer(call.Argument(next))
+		if !ok {
+			return command, &xkv.Error{Code: xkv.ValueNumber, Message: fmt.Sprintf(
+				"%s: delta must be an integer; it is %s", m.Name, describe(call.Argument(next)))}
+		}
+		command.Delta = delta
+		next++
+	}
 	value := call.Argument(next)
 	if m.Arguments&xkv.Value != 0 {
 		next++
@@ -180,14 +189,21 @@ func (kv *kvObject) result(m *method, reply *xkv.Reply, value sobek.Value) (sobe
 	case xkv.ReplyKey:
 		return kv.decoder.key(reply.Data), nil
 	case xkv.ReplyEntries:
-		return kv.entries(reply)
+		list, err := kv.entries(reply)
+		return rt.NewArray(list...), err
+	case xkv.ReplyEntry:
+		list, err := kv.entries(reply)
+		if err != nil || len(list) == 0 {
+			return sobek.Null(), err
+		}
+		return rt.ToValue(list[0]), nil
 	default:
 		return kv.decoder.decode(reply.Data, kv.handle.serialization)
 	}
 }
 
-// entries makes an array of {key, value}.
-func (kv *kvObject) entries(reply *xkv.Reply) (sobek.Value, error) {
+// entries makes {key, value} of each entry.
+func (kv *kvObject) entries(reply *xkv.Reply) ([]any, error) {
 	list := make([]any, 0, reply.Number)
 	for data := reply.Data; len(data) > 0; {
 		var err error
@@ -195,7 +211,7 @@ func (kv *kvObject) entries(reply *xkv.Reply) (sobek.Value, error) {
 			return nil, err
 		}
 	}
-	return kv.vu.Runtime().NewArray(list...), nil
+	return list, nil
 }
 
 // define sets an ordinary property of the object itself, whatever the script

@@ -303,6 +303,16 @@ static inline int do_delete_if_exists(struct client *client, xkv_bytes key) {
     return client_run(client, &command);
 }
 
+static inline int do_increment(struct client *client, xkv_bytes key, int64_t delta) {
+    xkv_command command = {.op = XKV_OP_INCREMENT_BY, .key = key, .delta = delta};
+    return client_run(client, &command);
+}
+
+static inline int do_pop(struct client *client, xkv_bytes prefix) {
+    xkv_command command = {.op = XKV_OP_POP_RANDOM, .prefix = prefix};
+    return client_run(client, &command);
+}
+
 static inline int do_plain(struct client *client, int op) {
     xkv_command command = command_of(op, NOTHING);
     return client_run(client, &command);

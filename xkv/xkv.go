@@ -27,9 +27,11 @@ typedef struct {
 // memory that holds pointers to other Go memory.
 static void xkvgo_submit(xkv_store *store, int op, const char *key, size_t key_len,
                          const char *value, size_t value_len, const char *prefix,
-                         size_t prefix_len, int64_t limit, xkv_queue *queue, uint64_t tag,
+                         size_t prefix_len, int64_t limit, int64_t delta, xkv_queue *queue,
+                         uint64_t tag,
                          void *buffer, size_t buffer_size, xkvgo_result *result) {
-	xkv_command command = {op, {key, key_len}, {value, value_len}, {prefix, prefix_len}, limit};
+	xkv_command command = {op,    {key, key_len}, {value, value_len}, {prefix, prefix_len},
+	                       limit, delta};
 	xkv_reply reply;
 
 	xkv_reply_init(&reply, buffer, buffer_size);
@@ -69,6 +71,7 @@ const (
 	InvalidOptions   Code = C.XKV_E_INVALID_OPTIONS
 	InitContext      Code = C.XKV_E_INIT_CONTEXT
 	Serializer       Code = C.XKV_E_SERIALIZER
+	ValueNumber      Code = C.XKV_E_VALUE_NUMBER_REQUIRED
 	StoreClosed      Code = C.XKV_E_STORE_CLOSED
 	StoreFull        Code = C.XKV_E_STORE_FULL
 	DiskStoreCorrupt Code = C.XKV_E_DISK_STORE_CORRUPT
@@ -92,6 +95,7 @@ const (
 	Value  Argument = C.XKV_ARG_VALUE
 	Prefix Argument = C.XKV_ARG_PREFIX
 	Limit  Argument = C.XKV_ARG_LIMIT
+	Delta  Argument = C.XKV_ARG_DELTA
 )
 
 // Name is the argument's name as scripts see it.
@@ -115,6 +119,7 @@ const (
 	ReplyValue   ReplyKind = C.XKV_REPLY_VALUE
 	ReplyKey     ReplyKind = C.XKV_REPLY_KEY
 	ReplyEntries ReplyKind = C.XKV_REPLY_ENTRIES
+	ReplyEntry   ReplyKind = C.XKV_REPLY_ENTRY
 )
 
 // Operation is a row of the library's table of commands.
@@ -259,6 +264,7 @@ type Command struct {
 	Key, Prefix string
 	Value       []byte
 	Limit       int64
+	Delta       int64
 }
 
 // Reply is what came of a command. Data is the result, or the message if Code
@@ -289,7 +295,7 @@ func (s *Store) Submit(command *Command, buffer []byte, queue *Queue, tag uint64
 		(*C.char)(unsafe.Pointer(unsafe.StringData(command.Key))), C.size_t(len(command.Key)),
 		(*C.char)(unsafe.Pointer(unsafe.SliceData(command.Value))), C.size_t(len(command.Value)),
 		(*C.char)(unsafe.Pointer(unsafe.StringData(command.Prefix))), C.size_t(len(command.Prefix)),
-		C.int64_t(command.Limit), queue.handle, C.uint64_t(tag),
+		C.int64_t(command.Limit), C.int64_t(command.Delta), queue.handle, C.uint64_t(tag),
 		unsafe.Pointer(unsafe.SliceData(buffer)), C.size_t(len(buffer)), &result)
 	if result.pending != 0 {
 		return true

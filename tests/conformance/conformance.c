@@ -472,6 +472,75 @@ static void case_delete_if_exists(struct client *client) {
     assert_size(client, 0);
 }
 
+static void assert_sum(struct client *client, int64_t delta, int64_t sum) {
+    assert_int_equal(do_increment(client, LIT("n"), delta), XKV_OK);
+    assert_true(client->reply.number == sum);
+}
+
+/* Refused, and the value is as it was. */
+static void assert_no_sum(struct client *client, xkv_bytes value, int64_t delta) {
+    put(client, LIT("n"), value);
+    assert_int_equal(do_increment(client, LIT("n"), delta), XKV_E_VALUE_PARSE);
+    assert_value(client, LIT("n"), value);
+}
+
+static void case_increment_by(struct client *client) {
+    assert_sum(client, 0, 0);
+    assert_sum(client, 5, 5);
+    assert_sum(client, -7, -2);
+    assert_value(client, LIT("n"), LIT("-2"));
+    assert_sum(client, INT64_MAX, INT64_MAX - 2);
+    assert_sum(client, 2, INT64_MAX);
+    put(client, LIT("n"), LIT("-9223372036854775808"));
+    assert_sum(client, 0, INT64_MIN);
+    assert_no_sum(client, LIT("9223372036854775807"), 1);
+    assert_no_sum(client, LIT("-9223372036854775808"), -1);
+    assert_no_sum(client, LIT("9223372036854775808"), 0);
+    assert_no_sum(client, LIT("18446744073709551617"), 0);
+    assert_no_sum(client, LIT("1.5"), 1);
+    assert_no_sum(client, LIT("null"), 1);
+    assert_no_sum(client, LIT("-"), 1);
+    assert_no_sum(client, LIT(""), 1);
+    assert_no_sum(client, LIT("\""), 1);
+    put(client, LIT("n"), LIT("\"41\""));
+    if (setting.serialization == XKV_JSON)
+        assert_sum(client, 1, 42);
+    else
+        assert_int_equal(do_increment(client, LIT("n"), 1), XKV_E_VALUE_PARSE);
+}
+
+/* Each key comes out once, with its value; others stay. */
+static void case_pop_random(struct client *client) {
+    enum { MANY = 40 };
+    bool seen[MANY] = {false};
+    char text[8];
+
+    assert_int_equal(do_pop(client, NOTHING), XKV_OK);
+    assert_int_equal(client->reply.len, 0);
+    put(client, LIT("other"), LIT("1"));
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(text, sizeof text, "p:%02zu", i);
+        put(client, bytes_of(text, 4), bytes_of(text + 2, 2));
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        size_t at = 0;
+        xkv_bytes key, value;
+        assert_int_equal(do_pop(client, LIT("p:")), XKV_OK);
+        assert_int_equal(client->reply.number, 1);
+        assert_true(xkv_reply_next(&client->reply, &at, &key, &value));
+        assert_int_equal(at, client->reply.len);
+        assert_int_equal(key.len, 4);
+        assert_true(same_bytes(value, bytes_of((const char *)key.data + 2, 2)));
+        const char *digits = value.data;
+        size_t n = (size_t)(digits[0] - '0') * 10 + (size_t)(digits[1] - '0');
+        assert_true(n < MANY && !seen[n]);
+        seen[n] = true;
+    }
+    assert_int_equal(do_pop(client, LIT("p:")), XKV_OK);
+    assert_int_equal(client->reply.len, 0);
+    assert_size(client, 1);
+}
+
 static void case_random_key(struct client *client) {
     bool seen[8] = {false};
 
@@ -647,6 +716,8 @@ static const struct {
     CASE(count),
     CASE(set_if_absent),
     CASE(delete_if_exists),
+    CASE(increment_by),
+    CASE(pop_random),
     CASE(random_key),
     CASE(random_key_of_many),
     CASE(rebuild),

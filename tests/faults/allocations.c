@@ -92,6 +92,10 @@ static void apply(struct model *model, const xkv_command *command) {
         model_delete(model, command->key);
     else if (command->op == XKV_OP_CLEAR)
         model_clear(model);
+    else if (command->op == XKV_OP_INCREMENT_BY)
+        model_put(model, command->key, command->delta > 0 ? LIT("5") : LIT("3"));
+    else if (command->op == XKV_OP_POP_RANDOM)
+        model_delete(model, command->prefix);
 }
 
 /* The last, clear, leaves nothing to work on. */
@@ -124,6 +128,9 @@ static const xkv_command commands[] = {
     {.op = XKV_OP_SET_IF_ABSENT, .key = {long_key, 3500}, .value = {"deep", 4}},
     {.op = XKV_OP_DELETE_IF_EXISTS, .key = {"key:004", 7}},
     {.op = XKV_OP_DELETE_IF_EXISTS, .key = {"missing", 7}},
+    {.op = XKV_OP_INCREMENT_BY, .key = {"count", 5}, .delta = 5},
+    {.op = XKV_OP_INCREMENT_BY, .key = {"count", 5}, .delta = -2},
+    {.op = XKV_OP_POP_RANDOM, .prefix = {"key:005", 7}},
     {.op = XKV_OP_SET, .key = {"no text", 7}, .value = {"\xFF", 1}},
     {.op = XKV_OP_SET, .key = {"", 0}, .value = {"1", 1}},
     {.op = XKV_OP_CLEAR},

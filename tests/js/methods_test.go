@@ -95,6 +95,25 @@ func TestMethods(t *testing.T) {
 		{`const won = await Promise.all([1, 2, 3, 4].map((n) => kv.setIfAbsent("k", n)));
 		return [won.filter(Boolean).length, won[0], await kv.get("k")];`, `[1,true,1]`},
 
+		// incrementBy
+		{`return [await kv.incrementBy("n", 1), await kv.incrementBy("n", 41),
+			await kv.incrementBy("n", -50), await kv.get("n")];`, `[1,42,-8,-8]`},
+		{`await kv.set("n", "5"); return [await kv.incrementBy("n", 1), await kv.get("n")];`, `[6,6]`},
+		{`kv.incrementBy("n")`, `!ValueNumberRequiredError|incrementBy|delta|undefined`},
+		{`kv.incrementBy("n", 1.5)`, `!ValueNumberRequiredError|delta`},
+		{`kv.incrementBy("n", "1")`, `!ValueNumberRequiredError|delta|string`},
+		{`kv.incrementBy("n", 1e30)`, `!ValueNumberRequiredError|delta`},
+		{`await kv.set("n", {}); return kv.incrementBy("n", 1);`, `!ValueParseError|incrementBy|n`},
+		{`await kv.set("n", 1.5); return kv.incrementBy("n", 1);`, `!ValueParseError|incrementBy|n`},
+
+		// popRandom
+		{`kv.popRandom()`, `null`},
+		{`await kv.set("a:1", {n: 1}); await kv.set("b", 2);
+		return [await kv.popRandom({prefix: "a:"}), await kv.popRandom({prefix: "a:"}),
+			await kv.size(), await kv.popRandom(), await kv.popRandom(null)];`,
+			`[{"key":"a:1","value":{"n":1}},null,1,{"key":"b","value":2},null]`},
+		{`kv.popRandom({count: 1})`, `!InvalidOptionsError|popRandom|count`},
+
 		// rebuildKeyList
 		{`kv.rebuildKeyList()`, `true`},
 		{`await fill(kv, ["a", "b"]); await kv.delete("a");
@@ -106,7 +125,8 @@ func TestMethods(t *testing.T) {
 
 		// The object itself
 		{`["get", "set", "delete", "exists", "clear", "size", "list", "randomKey",
-			"rebuildKeyList", "count", "setIfAbsent", "deleteIfExists", "close"].filter((name) => typeof kv[name] !== "function")`, `[]`},
+			"rebuildKeyList", "count", "setIfAbsent", "deleteIfExists",
+			"incrementBy", "popRandom", "close"].filter((name) => typeof kv[name] !== "function")`, `[]`},
 	})
 }
 
@@ -129,7 +149,7 @@ func TestKeys(t *testing.T) {
 		return (await kv.list()).map((e) => e.key);`, `["\n"," ","__proto__","constructor"]`},
 	}
 	for _, call := range []string{"get(K)", "set(K, 1)", "delete(K)", "exists(K)",
-		"setIfAbsent(K, 1)", "deleteIfExists(K)"} {
+		"setIfAbsent(K, 1)", "deleteIfExists(K)", "incrementBy(K, 1)"} {
 		method, _, _ := strings.Cut(call, "(")
 		refused := func(key string, words ...string) {
 			want := strings.Join(append([]string{"!InvalidOptionsError", method, "key"}, words...), "|")

@@ -281,7 +281,9 @@ const xkv_options *xkv_store_options(const xkv_store *store);
     X(REBUILD_KEY_LIST, "rebuildKeyList", REBUILD, NONE, NONE, 0, TRUE)                            \
     X(COUNT, "count", READ, NONE, PREFIX, 0, NUMBER)                                               \
     X(SET_IF_ABSENT, "setIfAbsent", WRITE, KEY | XKV_ARG_VALUE, NONE, 0, BOOLEAN)                  \
-    X(DELETE_IF_EXISTS, "deleteIfExists", WRITE, KEY, NONE, 0, BOOLEAN)
+    X(DELETE_IF_EXISTS, "deleteIfExists", WRITE, KEY, NONE, 0, BOOLEAN)                            \
+    X(INCREMENT_BY, "incrementBy", WRITE, KEY | XKV_ARG_DELTA, NONE, 0, NUMBER)                    \
+    X(POP_RANDOM, "popRandom", WRITE, NONE, PREFIX, 0, ENTRY)
 
 /*
  * What they do (status XKV_OK unless said otherwise; STORE_READ_ONLY for every
@@ -311,6 +313,11 @@ const xkv_options *xkv_store_options(const xkv_store *store);
  *   SET_IF_ABSENT  stores value unless there is one; number = 1 if it did,
  *                  else 0. Fails as SET
  *   DELETE_IF_EXISTS  as DELETE; scripts are told the number
+ *   INCREMENT_BY   adds delta to the integer under key, 0 if there is none;
+ *                  number = the sum. VALUE_PARSE, and nothing changes, if the
+ *                  value is no integer or the sum leaves 64 bits
+ *   POP_RANDOM     removes a key chosen as by RANDOM_KEY; data = its entry, or
+ *                  len 0 if there was none
  */
 typedef enum xkv_op {
 #define X(op, name, access, arguments, fields, limit, reply) XKV_OP_##op,
@@ -325,7 +332,8 @@ enum {
     XKV_ARG_KEY = 1 << 0,    /* "key": 1 to XKV_KEY_MAX bytes of UTF-8 */
     XKV_ARG_VALUE = 1 << 1,  /* "value": 0 to XKV_VALUE_MAX bytes */
     XKV_ARG_PREFIX = 1 << 2, /* "prefix": text, empty means every key */
-    XKV_ARG_LIMIT = 1 << 3   /* "limit": integer, 0 or less means all */
+    XKV_ARG_LIMIT = 1 << 3,  /* "limit": integer, 0 or less means all */
+    XKV_ARG_DELTA = 1 << 4   /* "delta": integer */
 };
 
 typedef enum xkv_access {
@@ -342,7 +350,8 @@ typedef enum xkv_reply_kind {
     XKV_REPLY_NUMBER,  /* number */
     XKV_REPLY_VALUE,   /* data: a value */
     XKV_REPLY_KEY,     /* data: a key, or nothing */
-    XKV_REPLY_ENTRIES  /* data: packed entries, see xkv_reply_next; number: how many */
+    XKV_REPLY_ENTRIES, /* data: packed entries, see xkv_reply_next; number: how many */
+    XKV_REPLY_ENTRY    /* data: one packed entry, or nothing */
 } xkv_reply_kind;
 
 typedef struct xkv_op_info {
@@ -370,6 +379,7 @@ typedef struct xkv_command {
     xkv_bytes value;
     xkv_bytes prefix;
     int64_t limit;
+    int64_t delta;
 } xkv_command;
 
 /*
@@ -402,7 +412,7 @@ void xkv_reply_init(xkv_reply *reply, void *buffer, size_t size);
 void xkv_reply_clear(xkv_reply *reply);
 
 /*
- * Walks the entries of a XKV_REPLY_ENTRIES reply: start with *at = 0; returns
+ * Walks the entries of a XKV_REPLY_ENTRIES or _ENTRY reply: start with *at = 0; returns
  * false after the last. key and value point into the reply.
  *
  * The packing, for those who read it without this function: per entry two

@@ -3,6 +3,8 @@
  */
 #include "internal.h"
 
+#include <stdio.h>
+
 /* How one command works on a transaction that its caller begins and ends. The
  * reply is empty. What fails returns an error; xkv__fail gives it words. */
 typedef int handler(xkv__txn *txn, const xkv_command *command, xkv_reply *reply);
@@ -76,6 +78,11 @@ static int run_list(xkv__txn *txn, const xkv_command *command, xkv_reply *reply)
     return error == XKV_E_KEY_NOT_FOUND ? XKV_OK : error;
 }
 
+/* What was counted must be there. */
+static int expect_key(int error) {
+    return error == XKV_E_KEY_NOT_FOUND ? XKV_E_DISK_STORE_CORRUPT : error;
+}
+
 static int run_random_key(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
     const xkv__backend_ops *ops = txn->backend->ops;
     xkv__range range;
@@ -87,8 +94,74 @@ static int run_random_key(xkv__txn *txn, const xkv_command *command, xkv_reply *
     reply->number = (int64_t)range.count;
     if (range.count == 0)
         return XKV_OK;
-    error = ops->select(txn, &range, xkv__random_below(range.count), &key);
+    error = expect_key(ops->select(txn, &range, xkv__random_below(range.count), &key));
     return error == XKV_OK ? xkv__reply_bytes(reply, key) : error;
+}
+
+/* Reads an integer: digits with or without a minus, and in JSON also as the
+ * text of a string. False if that is not what it is, or beyond 64 bits. */
+static bool read_integer(xkv_bytes text, bool json, int64_t *number) {
+    const char *at = text.data, *end = at + text.len;
+    int64_t result = 0;
+
+    if (json && text.len >= 2 && *at == '"' && end[-1] == '"')
+        at++, end--;
+    bool negative = at < end && *at == '-';
+    if (negative)
+        at++;
+    if (at == end)
+        return false;
+    for (; at < end; at++) {
+        if (*at < '0' || *at > '9' || __builtin_mul_overflow(result, 10, &result) ||
+            __builtin_sub_overflow(result, *at - '0', &result))
+            return false; /* summed up below zero: there is one more of those */
+    }
+    if (!negative && result == INT64_MIN)
+        return false;
+    *number = negative ? result : -result;
+    return true;
+}
+
+static int run_increment_by(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    const xkv__backend_ops *ops = txn->backend->ops;
+    char text[24], quoted[XKV__QUOTE_SIZE];
+    int64_t number = 0;
+    xkv_bytes value;
+    int error = ops->get(txn, command->key, &value);
+
+    if (error != XKV_OK && error != XKV_E_KEY_NOT_FOUND)
+        return error;
+    if (error == XKV_OK && !read_integer(value, txn->backend->serialization == XKV_JSON, &number))
+        return xkv__fail(XKV_E_VALUE_PARSE, "the value of key %s is not an integer of 64 bits",
+                         xkv__quote(command->key, quoted));
+    if (__builtin_add_overflow(number, command->delta, &number))
+        return xkv__fail(XKV_E_VALUE_PARSE,
+                         "the value of key %s would leave the range of 64 bits; it was kept",
+                         xkv__quote(command->key, quoted));
+    int len = snprintf(text, sizeof text, "%lld", (long long)number);
+    reply->number = number;
+    return ops->put(txn, command->key, (xkv_bytes){text, (size_t)len});
+}
+
+static int run_pop_random(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    const xkv__backend_ops *ops = txn->backend->ops;
+    xkv__range range;
+    xkv_bytes key, value;
+    size_t at = 0;
+    int error = ops->range(txn, command->prefix, &range);
+
+    if (error != XKV_OK || range.count == 0)
+        return error;
+    error = expect_key(ops->select(txn, &range, xkv__random_below(range.count), &key));
+    if (error == XKV_OK)
+        error = expect_key(ops->get(txn, key, &value));
+    if (error == XKV_OK)
+        error = xkv__reply_entry(reply, key, value);
+    /* By the reply's copy of the key: its own bytes go with it. */
+    if (error == XKV_OK && xkv_reply_next(reply, &at, &key, &value))
+        error = ops->del(txn, key);
+    reply->number = 1;
+    return error;
 }
 
 static int run_rebuild_key_list(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
@@ -119,6 +192,8 @@ static handler *const handlers[XKV_OP_END] = {
     [XKV_OP_COUNT] = run_count,
     [XKV_OP_SET_IF_ABSENT] = run_set_if_absent,
     [XKV_OP_DELETE_IF_EXISTS] = run_delete,
+    [XKV_OP_INCREMENT_BY] = run_increment_by,
+    [XKV_OP_POP_RANDOM] = run_pop_random,
 };
 
 const xkv_op_info *xkv_op_describe(int op) {
@@ -135,6 +210,8 @@ const char *xkv_argument_name(unsigned argument) {
         return "prefix";
     case XKV_ARG_LIMIT:
         return "limit";
+    case XKV_ARG_DELTA:
+        return "delta";
     default:
         return NULL;
     }

@@ -165,6 +165,7 @@ typedef struct xkv__backend_ops {
 /* Every backend's own struct starts with this. */
 struct xkv__backend {
     const xkv__backend_ops *ops;
+    int serialization; /* of the values: xkv_serialization; set by who opens it */
 };
 
 /* And every transaction with this. */

@@ -395,6 +395,7 @@ static int core_start(struct core *core, xkv__file *file) {
         error = xkv__mem_open(&core->backend);
     if (error != XKV_OK)
         return error;
+    core->backend->serialization = core->options.serialization;
     core->queues = core->backend->ops->waits(core->backend);
     if (core->queues)
         error = start_writer(core);
