@@ -2,17 +2,18 @@ package js_test
 
 import "testing"
 
+var loadKinds = []struct{ name, options string }{
+	{"memory", `{backend: "memory"}`},
+	{"memory, tracked", `{backend: "memory", trackKeys: true}`},
+	{"disk", `{}`},
+	{"disk, tracked", `{trackKeys: true}`},
+	{"disk, relaxed", `{disk: {durability: "relaxed"}}`},
+}
+
 // 200 virtual users write keys of their own and count in one each; nothing may
 // be lost.
 func TestManyVUs(t *testing.T) {
-	kinds := []struct{ name, options string }{
-		{"memory", `{backend: "memory"}`},
-		{"memory, tracked", `{backend: "memory", trackKeys: true}`},
-		{"disk", `{}`},
-		{"disk, tracked", `{trackKeys: true}`},
-		{"disk, relaxed", `{disk: {durability: "relaxed"}}`},
-	}
-	for _, kind := range kinds {
+	for _, kind := range loadKinds {
 		t.Run(kind.name, func(t *testing.T) {
 			res := mustRun(t, imports+`
 				const kv = openKv(`+kind.options+`);`+manyVUs, options{})
@@ -66,6 +67,46 @@ const manyVUs = `
 		tell("after clear", await kv.size());
 		return {};
 	}`
+
+// 200 virtual users take 2,000 keys from one store, count them and try to be the
+// first to do each of ten things: every key is had by one, no count is lost, and
+// each thing is done once.
+func TestAtomicSteps(t *testing.T) {
+	for _, kind := range loadKinds {
+		t.Run(kind.name, func(t *testing.T) {
+			res := mustRun(t, imports+`
+				const kv = openKv(`+kind.options+`);
+				export const options = {scenarios: {all: {
+					executor: "per-vu-iterations", vus: 200, iterations: 10}}};
+				export async function setup() {
+					const sets = [];
+					for (let i = 0; i < 2000; i++) sets.push(kv.set("job:" + i, i));
+					await Promise.all(sets);
+				}
+				export default async function () {
+					const job = await kv.popRandom({prefix: "job:"});
+					if (job.key !== "job:" + job.value) throw new Error("another's value");
+					await kv.set("had:" + job.value + ":" + __VU, 1);
+					await kv.incrementBy("sum", job.value);
+					if (await kv.setIfAbsent("once:" + __ITER, __VU)) await kv.incrementBy("firsts", 1);
+				}
+				export async function handleSummary() {
+					const had = (await kv.list({prefix: "had:"})).map((e) => e.key.split(":")[1]);
+					tell("had", had.length);
+					tell("distinct", new Set(had).size);
+					tell("left", await kv.count({prefix: "job:"}));
+					tell("sum", await kv.get("sum"));
+					tell("firsts", await kv.get("firsts"));
+					return {};
+				}`, options{})
+			res.want("had", "2000")
+			res.want("distinct", "2000")
+			res.want("left", "0")
+			res.want("sum", "1999000")
+			res.want("firsts", "10")
+		})
+	}
+}
 
 // No virtual user sees half of what another does.
 func TestAtomicClear(t *testing.T) {
