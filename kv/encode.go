@@ -34,6 +34,8 @@ const (
 	serializationBinary
 )
 
+func (s serialization) String() string { return [...]string{"json", "string", "binary"}[s] }
+
 const (
 	maxNesting  = 10_000
 	keptBuffer  = 1 << 20 // buffers larger than this are not kept for reuse
@@ -61,6 +63,19 @@ type place struct {
 	index int64 // in an array; -1 otherwise
 	name  string
 	exact sobek.String // the name, if Go cannot hold it
+}
+
+// text is the name of a property as UTF-8; false if it has a lone surrogate.
+func (p place) text() (string, bool) {
+	if p.exact != nil {
+		return exactText(p.exact)
+	}
+	return p.name, true
+}
+
+// about is the message with another name for the value.
+func (e *serializerError) about(name string) string {
+	return name + strings.TrimPrefix(e.Message, "value")
 }
 
 func refuse(format string, arguments ...any) *serializerError {
@@ -405,10 +420,7 @@ func (e *encoder) members(o *sobek.Object) error {
 	e.buf = append(e.buf, '{')
 	empty := len(e.buf)
 	names := o.Keys()
-	var exact []sobek.String
-	if slices.ContainsFunc(names, isInexact) {
-		exact = e.natives.exactKeys(o, names)
-	}
+	exact := e.natives.exactNames(o, names)
 	isHost := kindOf(o) == kindHost
 	for i, name := range names {
 		at := place{index: -1, name: name}
@@ -599,9 +611,13 @@ func asNative(v sobek.Value) native {
 	return function
 }
 
-// exactKeys returns the names that Object.Keys returned once more, as the
-// strings that they are. A name that has come or gone since stays as it was.
-func (n *natives) exactKeys(o *sobek.Object, names []string) []sobek.String {
+// exactNames returns the names that Object.Keys returned once more, as the
+// strings that they are; nil if Go can hold all of them. A name that has come
+// or gone since stays as it was.
+func (n *natives) exactNames(o *sobek.Object, names []string) []sobek.String {
+	if !slices.ContainsFunc(names, isInexact) {
+		return nil
+	}
 	exact := make([]sobek.String, len(names))
 	if n.keys == nil {
 		n.keys = asNative(n.find("Object", "keys"))

@@ -27,17 +27,14 @@ func (m *errorMaker) make(code xkv.Code, message string) sobek.Value {
 	if err != nil {
 		return m.rt.ToValue(code.Name() + ": " + message)
 	}
-	m.hide(object, "name", code.Name())
+	m.hide(object, "name", m.rt.ToValue(code.Name()))
 	return object
 }
 
-// makeAt does the same for a call that was made earlier, with its stack.
-func (m *errorMaker) makeAt(code xkv.Code, message string, stack []sobek.StackFrame) sobek.Value {
-	value := m.make(code, message)
-	object, ok := value.(*sobek.Object)
-	if !ok {
-		return value
-	}
+// at gives an error the stack of a call that was made earlier.
+func (m *errorMaker) at(object *sobek.Object, code xkv.Code, message string,
+	stack []sobek.StackFrame,
+) {
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "%s: %s\n", code.Name(), message)
 	for i := range stack {
@@ -45,19 +42,17 @@ func (m *errorMaker) makeAt(code xkv.Code, message string, stack []sobek.StackFr
 		stack[i].Write(&text)
 		text.WriteByte('\n')
 	}
-	m.hide(object, "stack", text.String())
-	return object
+	m.hide(object, "stack", m.rt.ToValue(text.String()))
 }
 
 // hide sets a property as Error has them: not enumerable.
-func (m *errorMaker) hide(object *sobek.Object, name, value string) {
-	_ = object.DefineDataProperty(name, m.rt.ToValue(value),
-		sobek.FLAG_TRUE, sobek.FLAG_TRUE, sobek.FLAG_FALSE)
+func (m *errorMaker) hide(object *sobek.Object, name string, value sobek.Value) {
+	_ = object.DefineDataProperty(name, value, sobek.FLAG_TRUE, sobek.FLAG_TRUE, sobek.FLAG_FALSE)
 }
 
 // from turns a Go error into what the script gets: what it threw itself comes
-// back as it was.
-func (m *errorMaker) from(err error) sobek.Value {
+// back as it was. stack is the call's, nil if it is the current one.
+func (m *errorMaker) from(err error, stack []sobek.StackFrame) sobek.Value {
 	var (
 		thrown *sobek.Exception
 		ours   *xkv.Error
@@ -65,11 +60,45 @@ func (m *errorMaker) from(err error) sobek.Value {
 	switch {
 	case errors.As(err, &thrown):
 		return thrown.Value()
-	case errors.As(err, &ours):
-		return m.make(ours.Code, ours.Message)
-	default:
-		return m.make(xkv.Internal, err.Error())
+	case !errors.As(err, &ours):
+		ours = &xkv.Error{Code: xkv.Internal, Message: err.Error()}
 	}
+	value := m.make(ours.Code, ours.Message)
+	object, ok := value.(*sobek.Object)
+	if !ok {
+		return value
+	}
+	if stack != nil {
+		m.at(object, ours.Code, ours.Message, stack)
+	}
+	var entries *entriesError
+	if errors.As(err, &entries) {
+		m.hide(object, "errors", m.list(entries.entries))
+	}
+	return object
+}
+
+// entriesError is one error for several entries.
+type entriesError struct {
+	summary xkv.Error
+	entries []badEntry
+}
+
+func (e *entriesError) Error() string { return e.summary.Error() }
+
+func (e *entriesError) Unwrap() error { return &e.summary }
+
+// list makes a {key, name, message} of each entry.
+func (m *errorMaker) list(entries []badEntry) sobek.Value {
+	list := make([]any, len(entries))
+	for n, entry := range entries {
+		object := m.rt.NewObject()
+		define(object, "key", entry.key)
+		define(object, "name", m.rt.ToValue(entry.cause.Code.Name()))
+		define(object, "message", m.rt.ToValue(entry.cause.Message))
+		list[n] = object
+	}
+	return m.rt.NewArray(list...)
 }
 
 func invalid(format string, arguments ...any) error {

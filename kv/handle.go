@@ -12,8 +12,10 @@ type handle struct {
 	store         *xkv.Store
 	serialization serialization
 	waits         bool // calls may be queued
-	users         int  // KV objects that are not closed
-	waiting       int  // calls that are queued, or have not come back yet
+	readOnly      bool
+	meter         *meter
+	users         int // KV objects that are not closed
+	waiting       int // calls that are queued, or have not come back yet
 	state         atomic.Int32
 }
 
@@ -25,11 +27,14 @@ const (
 	stateClosed
 )
 
-func newHandle(store *xkv.Store) *handle {
+func newHandle(store *xkv.Store, i *instance) *handle {
+	options := store.Options()
 	return &handle{
 		store:         store,
-		serialization: serialization(store.Serialization()),
+		serialization: serialization(options.Serialization),
 		waits:         store.Waits(),
+		readOnly:      options.ReadOnly,
+		meter:         i.newMeter(options),
 	}
 }
 

@@ -2,9 +2,8 @@ package kv
 
 import (
 	"errors"
-	"fmt"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/grafana/sobek"
 
@@ -15,13 +14,24 @@ import (
 // table of commands. There is no code per method.
 type method struct {
 	xkv.Operation
-	fields []field
+	positional []argument
+	fields     []argument // of the options argument that follows them
+	snakeName  string     // as metrics call it
+	mayBeEmpty bool       // it looks for something that may not be there
 }
 
 func newMethods(operations []xkv.Operation) []*method {
 	methods := make([]*method, len(operations))
 	for n, operation := range operations {
-		methods[n] = &method{Operation: operation, fields: newFields(operation.Fields)}
+		methods[n] = &method{
+			Operation:  operation,
+			positional: newArguments(operation, operation.Arguments),
+			fields:     newArguments(operation, operation.Required|operation.Optional),
+			snakeName:  snakeCase(operation.Name),
+			mayBeEmpty: strings.HasPrefix(operation.Name, "random") ||
+				strings.HasPrefix(operation.Name, "claim") ||
+				strings.HasPrefix(operation.Name, "pop"),
+		}
 	}
 	return methods
 }
@@ -69,109 +79,113 @@ func (kv *kvObject) close() {
 // call is what every method does: arguments to command, reply to promise.
 func (kv *kvObject) call(m *method, call sobek.FunctionCall) sobek.Value {
 	promise, resolve, reject := kv.vu.Runtime().NewPromise()
-	value := call.Argument(1)
-
-	command, err := kv.readArguments(m, call)
-	if err == nil && (kv.closed || !kv.handle.enter()) {
-		err = &xkv.Error{Code: xkv.StoreClosed, Message: m.Name + ": the store is closed"}
+	o := outcome{kv: kv, method: m, resolve: resolve, reject: reject}
+	if kv.handle.meter.perCall {
+		o.started = time.Now()
 	}
-	if err != nil {
-		_ = reject(kv.errors.from(err))
-		return kv.vu.Runtime().ToValue(promise)
-	}
+	r := kv.begin(m)
 	// Nothing can be queued unless the store has a writer to queue for.
-	if kv.handle.waits && (!m.Reads || kv.handle.waiting > 0) {
-		kv.submit(m, &command, value, resolve, reject)
-	} else {
-		var reply xkv.Reply
-		kv.handle.store.Submit(&command, kv.buffer, kv.root.pending.queue, 0, &reply)
-		kv.handle.leave()
-		kv.settle(m, &reply, value, nil, resolve, reject)
-		reply.Release()
+	switch err := kv.prepare(r, m, call); {
+	case err != nil:
+		_ = o.fail(err)
+	case kv.handle.waits && (!m.Reads || kv.handle.waiting > 0):
+		kv.submit(r, o)
+	default:
+		kv.run(r, &o)
 	}
+	kv.end(r)
 	return kv.vu.Runtime().ToValue(promise)
 }
 
-// readArguments reads positional arguments and options. The value comes last:
-// what it is encoded to must not be overwritten by a call that a getter makes.
-func (kv *kvObject) readArguments(m *method, call sobek.FunctionCall) (xkv.Command, error) {
-	command := xkv.Command{Op: m.Op}
-	next := 0
-	if m.Arguments&xkv.Key != 0 {
-		key, ok := keyText(call.Argument(0))
-		if !ok {
-			return command, invalid("%s: key must be a string that is not empty; it is %s", m.Name,
-				describe(call.Argument(0)))
-		}
-		command.Key = key
-		next++
+// prepare reads a call's arguments, and enters the handle for it.
+func (kv *kvObject) prepare(r *request, m *method, call sobek.FunctionCall) error {
+	if m.Reply == xkv.ReplyReport && kv.vu.State() == nil {
+		return &xkv.Error{Code: xkv.MetricsUnavailable, Message: m.Name +
+			": there are no metrics in the init context; call it in setup(), teardown() or an iteration"}
 	}
-	if m.Arguments&xkv.Delta != 0 {
-		delta, ok := integer(call.Argument(next))
-		if !ok {
-			return command, &xkv.Error{Code: xkv.ValueNumber, Message: fmt.Sprintf(
-				"%s: delta must be an integer; it is %s", m.Name, describe(call.Argument(next)))}
-		}
-		command.Delta = delta
-		next++
+	if err := kv.readArguments(r, m, call); err != nil {
+		return err
 	}
-	value := call.Argument(next)
-	if m.Arguments&xkv.Value != 0 {
-		next++
+	if kv.closed || !kv.handle.enter() {
+		return &xkv.Error{Code: xkv.StoreClosed, Message: m.Name + ": the store is closed"}
 	}
-	if len(m.fields) > 0 {
-		if err := kv.readFields(m, &command, call.Argument(next)); err != nil {
-			return command, err
-		}
+	if len(r.bad) > 0 {
+		defer kv.handle.leave()
+		return kv.badEntries(r, m)
 	}
-	if m.Arguments&xkv.Value == 0 {
-		return command, nil
-	}
-	var (
-		err     error
-		refusal *serializerError
-	)
-	command.Value, err = kv.encoder.encode(value, kv.handle.serialization)
-	if errors.As(err, &refusal) {
-		err = &xkv.Error{
-			Code:    xkv.Serializer,
-			Message: fmt.Sprintf("%s %s: %s", m.Name, quote(command.Key), refusal.Message),
-		}
-	}
-	return command, err
+	return nil
 }
 
-// quote shows a key in a message, cut if it is long.
-func quote(key string) string {
-	const shown = 60
-	if len(key) <= shown {
-		return strconv.Quote(key)
+// run does a call at once. The handle has been entered.
+func (kv *kvObject) run(r *request, o *outcome) {
+	var reply xkv.Reply
+	kv.handle.store.Submit(&r.command, kv.buffer, kv.root.pending.queue, 0, &reply)
+	err := kv.whatIsBad(r, o.method, &reply)
+	kv.handle.leave()
+	if err != nil {
+		_ = o.fail(err)
+	} else {
+		_ = o.settle(&reply)
 	}
-	return strconv.Quote(strings.ToValidUTF8(key[:shown], "")) + "…"
+	reply.Release()
 }
 
 type settler = func(any) error
 
-// settle resolves or rejects a call's promise. stack is the call's, nil if it
-// is the current one.
-func (kv *kvObject) settle(m *method, reply *xkv.Reply, value sobek.Value,
-	stack []sobek.StackFrame, resolve, reject settler,
-) error {
-	if reply.Code != xkv.OK {
-		return reject(kv.failure(reply.Code, string(reply.Data), stack))
-	}
-	result, err := kv.result(m, reply, value)
-	if err != nil {
-		return reject(kv.failure(xkv.DiskStoreCorrupt, m.Name+": "+err.Error(), stack))
-	}
-	return resolve(result)
+// outcome is what becomes of a call: its promise, and all that is needed to
+// settle it.
+type outcome struct {
+	kv              *kvObject
+	method          *method
+	value           sobek.Value        // what an echo resolves to
+	stack           []sobek.StackFrame // of the call, nil if it is the current one
+	started         time.Time          // zero if nobody wants to know
+	resolve, reject settler
 }
 
-func (kv *kvObject) failure(code xkv.Code, message string, stack []sobek.StackFrame) sobek.Value {
-	if stack == nil {
-		return kv.errors.make(code, message)
+// settle resolves or rejects the promise.
+func (o *outcome) settle(reply *xkv.Reply) error {
+	if reply.Code != xkv.OK {
+		return o.fail(&xkv.Error{Code: reply.Code, Message: string(reply.Data)})
 	}
-	return kv.errors.makeAt(code, message, stack)
+	result, err := o.kv.result(o.method, reply, o.value)
+	if err != nil {
+		return o.fail(&xkv.Error{Code: xkv.DiskStoreCorrupt, Message: o.method.Name + ": " + err.Error()})
+	}
+	if !o.started.IsZero() {
+		o.observe("", o.method.mayBeEmpty && isNothing(reply, o.method.Reply))
+	}
+	return o.resolve(result)
+}
+
+// fail rejects the promise.
+func (o *outcome) fail(err error) error {
+	if !o.started.IsZero() {
+		o.observe(errorName(err), false)
+	}
+	return o.reject(o.kv.errors.from(err, o.stack))
+}
+
+// errorName is what metrics call an error. What a script's own code throws has
+// any name or none.
+func errorName(err error) string {
+	var (
+		thrown *sobek.Exception
+		ours   *xkv.Error
+	)
+	switch {
+	case errors.As(err, &thrown):
+		return "Exception"
+	case errors.As(err, &ours):
+		return ours.Code.Name()
+	default:
+		return xkv.Internal.Name()
+	}
+}
+
+// isNothing tells whether a method that looks for something found nothing.
+func isNothing(reply *xkv.Reply, kind xkv.ReplyKind) bool {
+	return len(reply.Data) == 0 || kind == xkv.ReplyItems && isEmpty(reply.Data)
 }
 
 // result is what a successful call resolves to.
@@ -188,30 +202,14 @@ func (kv *kvObject) result(m *method, reply *xkv.Reply, value sobek.Value) (sobe
 		return rt.ToValue(reply.Number), nil
 	case xkv.ReplyKey:
 		return kv.decoder.key(reply.Data), nil
-	case xkv.ReplyEntries:
-		list, err := kv.entries(reply)
-		return rt.NewArray(list...), err
-	case xkv.ReplyEntry:
-		list, err := kv.entries(reply)
-		if err != nil || len(list) == 0 {
-			return sobek.Null(), err
-		}
-		return rt.ToValue(list[0]), nil
+	case xkv.ReplyItems:
+		return kv.decoder.items(reply.Data, kv.handle.serialization)
+	case xkv.ReplyReport:
+		kv.report(reply.Data)
+		return sobek.Undefined(), nil
 	default:
 		return kv.decoder.decode(reply.Data, kv.handle.serialization)
 	}
-}
-
-// entries makes {key, value} of each entry.
-func (kv *kvObject) entries(reply *xkv.Reply) ([]any, error) {
-	list := make([]any, 0, reply.Number)
-	for data := reply.Data; len(data) > 0; {
-		var err error
-		if list, data, err = kv.decoder.entries(list, data, kv.handle.serialization); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
 }
 
 // define sets an ordinary property of the object itself, whatever the script

@@ -6,6 +6,7 @@ package kv
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/js/modules"
@@ -23,6 +24,8 @@ type (
 		watchExit sync.Once
 		mu        sync.Mutex
 		handles   []*handle // of all virtual users
+		metrics   *metricSet
+		traffic   map[storeTags]*atomic.Int64
 	}
 
 	// instance is the module as one virtual user sees it.
@@ -32,8 +35,12 @@ type (
 		errors  *errorMaker
 		encoder *encoder
 		decoder *decoder
-		buffer  []byte // small replies land here
+		buffer  []byte   // small replies land here
+		spare   *request // for the next call; nil while one is being read
 		handles []*handle
+		metrics *metricSet
+
+		arrayPrototype *sobek.Object // looked up when first needed
 	}
 )
 
@@ -51,6 +58,7 @@ func New() *RootModule {
 		pending: newPendingCalls(),
 		methods: newMethods(xkv.Operations()),
 		groups:  optionGroups(xkv.OptionNames()),
+		traffic: make(map[storeTags]*atomic.Int64),
 	}
 }
 
@@ -65,6 +73,7 @@ func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
 		encoder: newEncoder(rt),
 		decoder: newDecoder(rt),
 		buffer:  make([]byte, bufferSize),
+		metrics: r.registerMetrics(vu),
 	}
 }
 
@@ -120,11 +129,11 @@ func (i *instance) openKv(call sobek.FunctionCall) sobek.Value {
 	}
 	settings, err := i.readSettings(call.Argument(0))
 	if err != nil {
-		panic(i.errors.from(err))
+		panic(i.errors.from(err, nil))
 	}
 	store, err := xkv.Open(settings)
 	if err != nil {
-		panic(i.errors.from(err))
+		panic(i.errors.from(err, nil))
 	}
 	return newKV(i, i.adopt(store))
 }
@@ -139,7 +148,7 @@ func (i *instance) adopt(store *xkv.Store) *handle {
 			return h
 		}
 	}
-	h := newHandle(store)
+	h := newHandle(store, i)
 	i.handles = append(i.handles, h)
 	i.root.mu.Lock()
 	i.root.handles = append(i.root.handles, h)

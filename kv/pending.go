@@ -3,8 +3,6 @@ package kv
 import (
 	"sync"
 
-	"github.com/grafana/sobek"
-
 	"example.com/xk6-kv/xkv"
 )
 
@@ -21,12 +19,9 @@ type pendingCalls struct {
 }
 
 type pendingCall struct {
-	kv              *kvObject
-	method          *method
-	value           sobek.Value
-	stack           []sobek.StackFrame
-	resolve, reject settler
-	enqueue         func(func() error) // onto the virtual user's event loop
+	outcome
+	bad     error              // what was found out about its arguments
+	enqueue func(func() error) // onto the virtual user's event loop
 }
 
 func newPendingCalls() *pendingCalls {
@@ -65,22 +60,20 @@ func (p *pendingCalls) collect() {
 }
 
 // submit brings a call that may have to wait. The handle has been entered.
-func (kv *kvObject) submit(m *method, command *xkv.Command, value sobek.Value,
-	resolve, reject settler,
-) {
+func (kv *kvObject) submit(r *request, o outcome) {
 	pending := kv.root.pending
 	pending.start.Do(func() { go pending.collect() })
-	call := &pendingCall{
-		kv: kv, method: m, value: value,
-		stack:   kv.vu.Runtime().CaptureCallStack(0, nil),
-		resolve: resolve, reject: reject,
-		enqueue: kv.vu.RegisterCallback(),
-	}
+	call := &pendingCall{outcome: o, enqueue: kv.vu.RegisterCallback()}
+	call.stack = kv.vu.Runtime().CaptureCallStack(0, nil)
 	tag := pending.add(call)
 	kv.handle.waiting++
+	kv.handle.meter.depart(kv.vu)
 
 	var reply xkv.Reply
-	queued := kv.handle.store.Submit(command, nil, pending.queue, tag, &reply)
+	queued := kv.handle.store.Submit(&r.command, nil, pending.queue, tag, &reply)
+	if !queued {
+		call.bad = kv.whatIsBad(r, o.method, &reply)
+	}
 	kv.handle.leave()
 	if !queued { // refused, or done at once after all
 		pending.take(tag).finish(reply)
@@ -92,6 +85,10 @@ func (c *pendingCall) finish(reply xkv.Reply) {
 	c.enqueue(func() error {
 		defer reply.Release()
 		c.kv.handle.waiting--
-		return c.kv.settle(c.method, &reply, c.value, c.stack, c.resolve, c.reject)
+		c.kv.handle.meter.arrive()
+		if c.bad != nil {
+			return c.fail(c.bad)
+		}
+		return c.settle(&reply)
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/grafana/sobek"
+
+	"example.com/xk6-kv/xkv"
 )
 
 const smallJSON = `{"id":1,"name":"n1","token":"abcdefghijklmnop"}`
@@ -110,19 +112,71 @@ func bench(b *testing.B, rt *sobek.Runtime, name string, size int, run func() er
 	})
 }
 
-// BenchmarkEntries compares a list of 100 entries with a script that makes the
-// same objects from literals: what the runtime itself takes for them.
-func BenchmarkEntries(b *testing.B) {
+// packing writes items as the library does.
+type packing []byte
+
+func (p packing) head(kind xkv.ItemKind, name string) packing {
+	return append(append(p, byte(kind), byte(len(name))), name...)
+}
+
+func (p packing) number(n int) packing {
+	return binary.NativeEndian.AppendUint32(p, uint32(n))
+}
+
+func (p packing) array(name string, length int) packing {
+	return p.head(xkv.ItemArray, name).number(length)
+}
+
+func (p packing) object(name string, members int) packing {
+	return p.head(xkv.ItemObject, name).number(members)
+}
+
+func (p packing) text(name, text string) packing {
+	return append(p.head(xkv.ItemText, name).number(len(text)), text...)
+}
+
+func (p packing) value(name, value string) packing {
+	return append(p.head(xkv.ItemValue, name).number(len(value)), value...)
+}
+
+func (p packing) integer(name string, n int64) packing {
+	return binary.NativeEndian.AppendUint64(p.head(xkv.ItemInteger, name), uint64(n))
+}
+
+func (p packing) entry(name, key, value string) packing {
+	p = p.head(xkv.ItemEntry, name).number(len(key)).number(len(value))
+	return append(append(p, key...), value...)
+}
+
+// BenchmarkItems compares replies with a script that makes the same objects
+// from literals: what the runtime itself takes for them.
+func BenchmarkItems(b *testing.B) {
 	const count = 100
-	var packed []byte
+	list := packing{}.array("", count)
+	many := packing{}.array("", count)
+	keys := packing{}.object("", 3).array("keys", count)
 	for i := range count {
 		key := fmt.Sprintf("even:%08d", i)
-		packed = binary.NativeEndian.AppendUint32(packed, uint32(len(key)))
-		packed = binary.NativeEndian.AppendUint32(packed, uint32(len(smallJSON)))
-		packed = append(append(packed, key...), smallJSON...)
+		list = list.entry("", key, smallJSON)
+		many = many.object("", 3).text("key", key).head(xkv.ItemTrue, "exists").value("value", smallJSON)
+		keys = keys.text("", key)
 	}
+	keys = keys.text("cursor", "ZXZlbjowMDAwMDA5OQ==").head(xkv.ItemFalse, "done")
+	claim := packing{}.object("", 6).text("id", "1-00000001").text("key", "even:00000001").
+		entry("entry", "even:00000001", smallJSON).text("owner", "").integer("token", 1<<40).
+		integer("expiresAt", 1_800_000_000_000)
+
 	rt := sobek.New()
 	d := newDecoder(rt)
+	for _, reply := range []struct {
+		name string
+		data []byte
+	}{{"list", list}, {"getMany", many}, {"scanKeys", keys}, {"claim", claim}} {
+		bench(b, rt, reply.name, len(reply.data), func() error {
+			_, err := d.items(reply.data, serializationJSON)
+			return err
+		})
+	}
 	literals, err := rt.RunString(`(() => {
 		const list = [];
 		for (let i = 0; i < 100; i++)
@@ -133,16 +187,7 @@ func BenchmarkEntries(b *testing.B) {
 		b.Fatal(err)
 	}
 	build, _ := sobek.AssertFunction(literals)
-
-	bench(b, rt, "entries", len(packed), func() error {
-		list, _, err := d.entries(make([]any, 0, count), packed, serializationJSON)
-		if err != nil {
-			return err
-		}
-		_ = rt.NewArray(list...)
-		return nil
-	})
-	bench(b, rt, "literals", len(packed), func() error {
+	bench(b, rt, "literals", len(list), func() error {
 		_, err := build(sobek.Undefined())
 		return err
 	})

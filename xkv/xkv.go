@@ -11,36 +11,68 @@ package xkv
 #cgo LDFLAGS: -lpthread
 #cgo noescape xkvgo_submit
 #cgo nocallback xkvgo_submit
+#cgo noescape xkvgo_check_entry
+#cgo nocallback xkvgo_check_entry
 
 #include <stdlib.h>
 #include "xkv.h"
 
-// A reply without pointers, as far as Go's checks are concerned.
+// All of a call that is no pointer, and what comes back. To Go's checks the
+// addresses in it are numbers.
 typedef struct {
-	int32_t pending, status;
+	uint32_t op, flags;
+	int32_t expect, pending, status;
+	size_t key_len, value_len, expected_len, items_len, prefix_len, cursor_len, owner_len;
+	int64_t delta, limit, count, ttl_ms;
+	size_t buffer_size;
+	uint64_t tag;
+
 	int64_t number;
 	uintptr_t data, owned;
 	size_t len;
-} xkvgo_result;
+} xkvgo_call;
 
 // The command is put together here, on the C stack: Go must not hand over
 // memory that holds pointers to other Go memory.
-static void xkvgo_submit(xkv_store *store, int op, const char *key, size_t key_len,
-                         const char *value, size_t value_len, const char *prefix,
-                         size_t prefix_len, int64_t limit, int64_t delta, xkv_queue *queue,
-                         uint64_t tag,
-                         void *buffer, size_t buffer_size, xkvgo_result *result) {
-	xkv_command command = {op,    {key, key_len}, {value, value_len}, {prefix, prefix_len},
-	                       limit, delta};
+static void xkvgo_submit(xkv_store *store, xkv_queue *queue, xkvgo_call *call, const char *key,
+                         const char *value, const char *expected, const char *items,
+                         const char *prefix, const char *cursor, const char *owner,
+                         char *buffer) {
+	xkv_command command = {
+		.op = (int)call->op,
+		.key = {key, call->key_len},
+		.value = {value, call->value_len},
+		.expected = {expected, call->expected_len},
+		.items = {items, call->items_len},
+		.prefix = {prefix, call->prefix_len},
+		.cursor = {cursor, call->cursor_len},
+		.owner = {owner, call->owner_len},
+		.delta = call->delta,
+		.limit = call->limit,
+		.count = call->count,
+		.ttl_ms = call->ttl_ms,
+		.expect = call->expect,
+		.repeats = !(call->flags & XKV_ARG_UNIQUE),
+		.all_or_nothing = call->flags & XKV_ARG_ALL_OR_NOTHING,
+		.keep_key = !(call->flags & XKV_ARG_DELETE_KEY),
+		.include_current = call->flags & XKV_ARG_INCLUDE_CURRENT,
+	};
 	xkv_reply reply;
 
-	xkv_reply_init(&reply, buffer, buffer_size);
-	result->pending = xkv_submit(store, &command, &reply, queue, tag) == XKV_PENDING;
-	result->status = reply.status;
-	result->number = reply.number;
-	result->data = (uintptr_t)reply.data;
-	result->owned = (uintptr_t)reply.owned;
-	result->len = reply.len;
+	xkv_reply_init(&reply, buffer, call->buffer_size);
+	call->pending = xkv_submit(store, &command, &reply, queue, call->tag) == XKV_PENDING;
+	call->status = reply.status;
+	call->number = reply.number;
+	call->data = (uintptr_t)reply.data;
+	call->owned = (uintptr_t)reply.owned;
+	call->len = reply.len;
+}
+
+static int xkvgo_check_entry(xkv_store *store, const char *key, size_t key_len, const char *value,
+                             size_t value_len, char *message) {
+	xkv_bytes k = {key, key_len}, v = {value, value_len};
+
+	return xkv_check_entry(store, k, v, message, XKV_MESSAGE_SIZE);
 }
 
 static void xkvgo_free(uintptr_t owned) {
@@ -67,15 +99,16 @@ func (c Code) Name() string { return C.GoString(C.xkv_error_name(C.int(c))) }
 
 // The codes that are raised on the Go side.
 const (
-	OK               Code = C.XKV_OK
-	InvalidOptions   Code = C.XKV_E_INVALID_OPTIONS
-	InitContext      Code = C.XKV_E_INIT_CONTEXT
-	Serializer       Code = C.XKV_E_SERIALIZER
-	ValueNumber      Code = C.XKV_E_VALUE_NUMBER_REQUIRED
-	StoreClosed      Code = C.XKV_E_STORE_CLOSED
-	StoreFull        Code = C.XKV_E_STORE_FULL
-	DiskStoreCorrupt Code = C.XKV_E_DISK_STORE_CORRUPT
-	Internal         Code = C.XKV_E_INTERNAL
+	OK                 Code = C.XKV_OK
+	InvalidOptions     Code = C.XKV_E_INVALID_OPTIONS
+	InitContext        Code = C.XKV_E_INIT_CONTEXT
+	Serializer         Code = C.XKV_E_SERIALIZER
+	ValueNumber        Code = C.XKV_E_VALUE_NUMBER_REQUIRED
+	StoreClosed        Code = C.XKV_E_STORE_CLOSED
+	StoreFull          Code = C.XKV_E_STORE_FULL
+	DiskStoreCorrupt   Code = C.XKV_E_DISK_STORE_CORRUPT
+	MetricsUnavailable Code = C.XKV_E_METRICS_UNAVAILABLE
+	Internal           Code = C.XKV_E_INTERNAL
 )
 
 // Error is a failure with the library's own words.
@@ -86,26 +119,77 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Code.Name() + ": " + e.Message }
 
-// Argument is one of the arguments that a command takes, as a bit.
+// Argument is a set of the arguments that a command takes, a bit for each.
 type Argument uint
 
-// The arguments of commands.
+// The arguments that are told apart by more than their kind.
 const (
 	Key    Argument = C.XKV_ARG_KEY
 	Value  Argument = C.XKV_ARG_VALUE
+	Old    Argument = C.XKV_ARG_OLD
+	New    Argument = C.XKV_ARG_NEW
+	Delta  Argument = C.XKV_ARG_DELTA
 	Prefix Argument = C.XKV_ARG_PREFIX
 	Limit  Argument = C.XKV_ARG_LIMIT
-	Delta  Argument = C.XKV_ARG_DELTA
+	Cursor Argument = C.XKV_ARG_CURSOR
+	Count  Argument = C.XKV_ARG_COUNT
+	Owner  Argument = C.XKV_ARG_OWNER
+	TTL    Argument = C.XKV_ARG_TTL
 )
 
-// Name is the argument's name as scripts see it.
-func (a Argument) Name() string {
-	name := C.xkv_argument_name(C.uint(a))
-	if name == nil {
-		return ""
-	}
-	return C.GoString(name)
+// Boolean arguments that are true unless something else is said.
+const trueByDefault = C.XKV_ARG_UNIQUE | C.XKV_ARG_DELETE_KEY
+
+// ArgumentKind says how an argument is read.
+type ArgumentKind int
+
+// The kinds of arguments.
+const (
+	KindKey     ArgumentKind = C.XKV_KIND_KEY
+	KindValue   ArgumentKind = C.XKV_KIND_VALUE
+	KindText    ArgumentKind = C.XKV_KIND_TEXT
+	KindInteger ArgumentKind = C.XKV_KIND_INTEGER
+	KindBoolean ArgumentKind = C.XKV_KIND_BOOLEAN
+	KindKeys    ArgumentKind = C.XKV_KIND_KEYS
+	KindEntries ArgumentKind = C.XKV_KIND_ENTRIES
+	KindClaim   ArgumentKind = C.XKV_KIND_CLAIM
+	KindClaims  ArgumentKind = C.XKV_KIND_CLAIMS
+)
+
+// ArgumentInfo is a row of the library's table of arguments.
+type ArgumentInfo struct {
+	Bit      Argument
+	Name     string
+	Kind     ArgumentKind
+	Min, Max int64 // of an integer
 }
+
+// Describe returns the rows of the arguments in a set, in the order of the bits.
+func (a Argument) Describe() []ArgumentInfo {
+	var rows []ArgumentInfo
+	for n := range C.XKV_ARGUMENTS {
+		bit := Argument(1) << n
+		if a&bit == 0 {
+			continue
+		}
+		info := C.xkv_argument_describe(C.uint(bit))
+		rows = append(rows, ArgumentInfo{
+			Bit:  bit,
+			Name: C.GoString(info.name),
+			Kind: ArgumentKind(info.kind),
+			Min:  int64(info.min),
+			Max:  int64(info.max),
+		})
+	}
+	return rows
+}
+
+// KeyMax is how many bytes a key may have, ItemsMax how many the lists that go
+// into a command.
+const (
+	KeyMax   = C.XKV_KEY_MAX
+	ItemsMax = C.XKV_VALUE_MAX
+)
 
 // ReplyKind says what the reply of a command holds.
 type ReplyKind int
@@ -118,8 +202,24 @@ const (
 	ReplyNumber  ReplyKind = C.XKV_REPLY_NUMBER
 	ReplyValue   ReplyKind = C.XKV_REPLY_VALUE
 	ReplyKey     ReplyKind = C.XKV_REPLY_KEY
-	ReplyEntries ReplyKind = C.XKV_REPLY_ENTRIES
-	ReplyEntry   ReplyKind = C.XKV_REPLY_ENTRY
+	ReplyItems   ReplyKind = C.XKV_REPLY_ITEMS
+	ReplyReport  ReplyKind = C.XKV_REPLY_REPORT
+)
+
+// ItemKind says what an item is.
+type ItemKind byte
+
+// The kinds of items.
+const (
+	ItemNull    ItemKind = C.XKV_ITEM_NULL
+	ItemFalse   ItemKind = C.XKV_ITEM_FALSE
+	ItemTrue    ItemKind = C.XKV_ITEM_TRUE
+	ItemInteger ItemKind = C.XKV_ITEM_INTEGER
+	ItemText    ItemKind = C.XKV_ITEM_TEXT
+	ItemValue   ItemKind = C.XKV_ITEM_VALUE
+	ItemEntry   ItemKind = C.XKV_ITEM_ENTRY
+	ItemArray   ItemKind = C.XKV_ITEM_ARRAY
+	ItemObject  ItemKind = C.XKV_ITEM_OBJECT
 )
 
 // Operation is a row of the library's table of commands.
@@ -127,8 +227,11 @@ type Operation struct {
 	Op        int
 	Name      string
 	Arguments Argument // positional, in the order of the bits
-	Fields    Argument // of the options argument behind them
-	Reads     bool
+	Required  Argument // fields of the options argument behind them
+	Optional  Argument
+	Flags     Argument // those of the fields that are true by default
+	LimitMax  int64    // the largest limit, 0 where there is none
+	Reads     bool     // it changes nothing, and need not wait for those that do
 	Reply     ReplyKind
 }
 
@@ -141,12 +244,34 @@ func Operations() []Operation {
 			Op:        op,
 			Name:      C.GoString(info.name),
 			Arguments: Argument(info.arguments),
-			Fields:    Argument(info.fields),
-			Reads:     info.access == C.XKV_ACCESS_READ,
+			Required:  Argument(info.required),
+			Optional:  Argument(info.optional),
+			Flags:     Argument(info.required|info.optional) & trueByDefault,
+			LimitMax:  int64(info.limit_max),
+			Reads:     info.access == C.XKV_ACCESS_READ || info.access == C.XKV_ACCESS_SCAN,
 			Reply:     ReplyKind(info.reply),
 		}
 	}
 	return operations
+}
+
+// CheckInteger says what is wrong with an integer argument of an operation.
+func CheckInteger(op int, argument Argument, number int64) error {
+	message := newMessage()
+	defer C.free(unsafe.Pointer(message))
+	return failure(C.xkv_check_integer(C.int(op), C.uint(argument), C.int64_t(number),
+		message, C.XKV_MESSAGE_SIZE), message)
+}
+
+// newMessage makes room for what C says about an error. Free it.
+func newMessage() *C.char { return (*C.char)(C.malloc(C.XKV_MESSAGE_SIZE)) }
+
+// failure is the error that a code stands for, nil if it is none.
+func failure(code C.int, message *C.char) error {
+	if code == C.XKV_OK {
+		return nil
+	}
+	return &Error{Code(code), C.GoString(message)}
 }
 
 // OptionNames returns the names of all options of a store.
@@ -201,21 +326,21 @@ func Open(settings []Setting) (*Store, error) {
 	// In C memory: it will hold pointers to the texts.
 	options := (*C.xkv_options)(C.malloc(C.sizeof_xkv_options))
 	defer C.free(unsafe.Pointer(options))
-	message := (*C.char)(C.malloc(C.XKV_MESSAGE_SIZE))
+	message := newMessage()
 	defer C.free(unsafe.Pointer(message))
 
 	C.xkv_options_init(options)
 	for _, setting := range settings {
 		free, code := set(options, setting, message)
 		defer free()
-		if code != C.XKV_OK {
-			return nil, &Error{Code(code), C.GoString(message)}
+		if err := failure(code, message); err != nil {
+			return nil, err
 		}
 	}
 	store := &Store{}
 	code := C.xkv_open(options, &store.handle, message, C.XKV_MESSAGE_SIZE)
-	if code != C.XKV_OK {
-		return nil, &Error{Code(code), C.GoString(message)}
+	if err := failure(code, message); err != nil {
+		return nil, err
 	}
 	return store, nil
 }
@@ -250,21 +375,86 @@ func (s *Store) SameStore(other *Store) bool {
 	return bool(C.xkv_same_store(s.handle, other.handle))
 }
 
-// Serialization is how the store's values are written: 0 json, 1 string, 2 binary.
-func (s *Store) Serialization() int {
-	return int(C.xkv_store_options(s.handle).serialization)
+// Options is what a store was opened with, as far as the Go side needs it.
+type Options struct {
+	Memory        bool // else on disk
+	Serialization int  // 0 json, 1 string, 2 binary
+	TrackKeys     bool
+	ReadOnly      bool
+	Metrics       bool // emit metrics per call
+}
+
+// Options returns what the store was opened with, after defaults.
+func (s *Store) Options() Options {
+	options := C.xkv_store_options(s.handle)
+	return Options{
+		Memory:        options.backend == C.XKV_BACKEND_MEMORY,
+		Serialization: int(options.serialization),
+		TrackKeys:     bool(options.track_keys),
+		ReadOnly:      bool(options.read_only),
+		Metrics:       bool(options.metrics_operations),
+	}
 }
 
 // Waits tells whether commands of this store may be queued.
 func (s *Store) Waits() bool { return bool(C.xkv_waits(s.handle)) }
 
+// CheckEntry says why the store would not take an entry of setMany, or nil.
+func (s *Store) CheckEntry(key, value []byte) error {
+	message := newMessage()
+	defer C.free(unsafe.Pointer(message))
+	return failure(C.xkvgo_check_entry(s.handle, address(key), C.size_t(len(key)), address(value),
+		C.size_t(len(value)), message), message)
+}
+
+// Expect is what compareAndSwap and the like must find under the key.
+type Expect int
+
+// What may be expected.
+const (
+	ExpectValue         Expect = C.XKV_EXPECT_VALUE
+	ExpectAbsent        Expect = C.XKV_EXPECT_ABSENT
+	ExpectAbsentOrValue Expect = C.XKV_EXPECT_ABSENT_OR_VALUE
+)
+
 // Command is an operation with its arguments. It must not change during Submit.
 type Command struct {
-	Op          int
-	Key, Prefix string
-	Value       []byte
-	Limit       int64
-	Delta       int64
+	Op                         int
+	Key, Prefix, Cursor, Owner string
+	Value                      []byte // also the new one of compareAndSwap
+	Expected                   []byte // the old one
+	Items                      []byte // keys, entries or claims, see AppendEntry
+	Delta, Limit, Count, TTL   int64
+	Expect                     Expect
+	Flags                      Argument // the boolean arguments that are true
+}
+
+// Text is where a text argument stands.
+func (c *Command) Text(argument Argument) *string {
+	switch argument {
+	case Key:
+		return &c.Key
+	case Cursor:
+		return &c.Cursor
+	case Owner:
+		return &c.Owner
+	default:
+		return &c.Prefix
+	}
+}
+
+// Integer is where an integer argument stands.
+func (c *Command) Integer(argument Argument) *int64 {
+	switch argument {
+	case Delta:
+		return &c.Delta
+	case Count:
+		return &c.Count
+	case TTL:
+		return &c.TTL
+	default:
+		return &c.Limit
+	}
 }
 
 // Reply is what came of a command. Data is the result, or the message if Code
@@ -289,30 +479,41 @@ func (r *Reply) Release() {
 func (s *Store) Submit(command *Command, buffer []byte, queue *Queue, tag uint64,
 	reply *Reply,
 ) (pending bool) {
-	var result C.xkvgo_result
-
-	C.xkvgo_submit(s.handle, C.int(command.Op),
-		(*C.char)(unsafe.Pointer(unsafe.StringData(command.Key))), C.size_t(len(command.Key)),
-		(*C.char)(unsafe.Pointer(unsafe.SliceData(command.Value))), C.size_t(len(command.Value)),
-		(*C.char)(unsafe.Pointer(unsafe.StringData(command.Prefix))), C.size_t(len(command.Prefix)),
-		C.int64_t(command.Limit), C.int64_t(command.Delta), queue.handle, C.uint64_t(tag),
-		unsafe.Pointer(unsafe.SliceData(buffer)), C.size_t(len(buffer)), &result)
-	if result.pending != 0 {
+	call := C.xkvgo_call{
+		op: C.uint32_t(command.Op), flags: C.uint32_t(command.Flags),
+		expect:  C.int32_t(command.Expect),
+		key_len: C.size_t(len(command.Key)), value_len: C.size_t(len(command.Value)),
+		expected_len: C.size_t(len(command.Expected)), items_len: C.size_t(len(command.Items)),
+		prefix_len: C.size_t(len(command.Prefix)), cursor_len: C.size_t(len(command.Cursor)),
+		owner_len: C.size_t(len(command.Owner)),
+		delta:     C.int64_t(command.Delta), limit: C.int64_t(command.Limit),
+		count: C.int64_t(command.Count), ttl_ms: C.int64_t(command.TTL),
+		buffer_size: C.size_t(len(buffer)), tag: C.uint64_t(tag),
+	}
+	C.xkvgo_submit(s.handle, queue.handle, &call, text(command.Key), address(command.Value),
+		address(command.Expected), address(command.Items), text(command.Prefix),
+		text(command.Cursor), text(command.Owner), address(buffer))
+	if call.pending != 0 {
 		return true
 	}
-	reply.Code = Code(result.status)
-	reply.Number = int64(result.number)
-	reply.owned = result.owned
+	reply.Code = Code(call.status)
+	reply.Number = int64(call.number)
+	reply.owned = call.owned
 	switch {
-	case result.len == 0:
+	case call.len == 0:
 		reply.Data = nil
-	case result.data == C.uintptr_t(uintptr(unsafe.Pointer(unsafe.SliceData(buffer)))):
-		reply.Data = buffer[:result.len]
+	case call.data == C.uintptr_t(uintptr(unsafe.Pointer(unsafe.SliceData(buffer)))):
+		reply.Data = buffer[:call.len]
 	default:
-		reply.Data = cBytes(result.data, result.len)
+		reply.Data = cBytes(call.data, call.len)
 	}
 	return false
 }
+
+// text and address are where C finds the bytes.
+func text(s string) *C.char { return (*C.char)(unsafe.Pointer(unsafe.StringData(s))) }
+
+func address(b []byte) *C.char { return (*C.char)(unsafe.Pointer(unsafe.SliceData(b))) }
 
 // cBytes is a view of C memory.
 func cBytes(data C.uintptr_t, size C.size_t) []byte {

@@ -6,7 +6,7 @@
 
 #include <ctype.h>
 
-#include "internal.h"
+#include "items.h"
 
 /* -- Errors and commands ----------------------------------------------------- */
 
@@ -48,8 +48,9 @@ static void test_error_numbers_that_are_none(void **state) {
 }
 
 static const xkv_op_info commands[] = {
-#define X(op, name, access, arguments, fields, limit, reply)                                       \
-    {name, XKV_ACCESS_##access, XKV_ARG_##arguments, XKV_ARG_##fields, limit, XKV_REPLY_##reply},
+#define X(op, name, access, arguments, required, optional, limit, reply)                           \
+    {name,  XKV_ACCESS_##access, XKV_ARG_##arguments, XKV_ARG_##required, XKV_ARG_##optional,      \
+     limit, XKV_REPLY_##reply},
     XKV_COMMAND_MAP(X)
 #undef X
 };
@@ -63,7 +64,8 @@ static void test_commands(void **state) {
         assert_string_equal(info->name, commands[op].name);
         assert_int_equal(info->access, commands[op].access);
         assert_int_equal(info->arguments, commands[op].arguments);
-        assert_int_equal(info->fields, commands[op].fields);
+        assert_int_equal(info->required, commands[op].required);
+        assert_int_equal(info->optional, commands[op].optional);
         assert_int_equal(info->limit_max, commands[op].limit_max);
         assert_int_equal(info->reply, commands[op].reply);
     }
@@ -72,14 +74,28 @@ static void test_commands(void **state) {
     assert_null(xkv_op_describe(INT_MAX));
 }
 
-static void test_argument_names(void **state) {
+/* Each name stands once, and each argument of a command is one that exists. */
+static void test_arguments(void **state) {
+    unsigned all = 0;
+
     (void)state;
-    assert_string_equal(xkv_argument_name(XKV_ARG_KEY), "key");
-    assert_string_equal(xkv_argument_name(XKV_ARG_VALUE), "value");
-    assert_string_equal(xkv_argument_name(XKV_ARG_PREFIX), "prefix");
-    assert_string_equal(xkv_argument_name(XKV_ARG_LIMIT), "limit");
-    assert_null(xkv_argument_name(XKV_ARG_NONE));
-    assert_null(xkv_argument_name(1u << 31));
+    for (unsigned bit = 0; bit < XKV_ARGUMENTS; bit++) {
+        const xkv_argument_info *info = xkv_argument_describe(1u << bit);
+        assert_non_null(info);
+        all |= 1u << bit;
+        for (unsigned other = 0; other < bit; other++)
+            assert_string_not_equal(xkv_argument_describe(1u << other)->name, info->name);
+    }
+    for (int op = 0; op < XKV_OP_END; op++) {
+        const xkv_op_info *info = xkv_op_describe(op);
+        assert_int_equal((info->arguments | info->required | info->optional) & ~all, 0);
+        assert_int_equal(info->required & info->optional, 0);
+    }
+    assert_string_equal(xkv_argument_describe(XKV_ARG_TTL)->name, "ttl");
+    assert_int_equal(xkv_argument_describe(XKV_ARG_TTL)->max, XKV_TTL_MAX);
+    assert_null(xkv_argument_describe(XKV_ARG_NONE));
+    assert_null(xkv_argument_describe(XKV_ARG_KEY | XKV_ARG_VALUE));
+    assert_null(xkv_argument_describe(1u << 31));
 }
 
 static void test_version(void **state) {
@@ -444,13 +460,14 @@ static void test_reply_without_a_buffer(void **state) {
 }
 
 static void add_entries(xkv_reply *reply, size_t count) {
+    xkv__writer writer = xkv__writer_on(reply);
     char text[32];
 
     for (size_t i = 0; i < count; i++) {
         size_t len = (size_t)snprintf(text, sizeof text, "key%zu", i);
-        assert_int_equal(xkv__reply_entry(reply, bytes_of(text, len), bytes_of(text, i % 5)),
-                         XKV_OK);
+        xkv__put_entry(&writer, NULL, bytes_of(text, len), bytes_of(text, i % 5));
     }
+    assert_int_equal(writer.error, XKV_OK);
 }
 
 /* Entries that outgrow the caller's buffer, and then what the reply owns. */
@@ -473,20 +490,6 @@ static void test_reply_entries(void **state) {
         assert_int_equal(n, count);
         assert_int_equal(at, reply.len);
     }
-    xkv_reply_clear(&reply);
-}
-
-/* Two numbers and the bytes, as the header tells those who read it themselves. */
-static void test_reply_packing(void **state) {
-    const uint32_t lengths[2] = {2, 3};
-    xkv_reply reply;
-
-    (void)state;
-    xkv_reply_init(&reply, NULL, 0);
-    assert_int_equal(xkv__reply_entry(&reply, LIT("ab"), LIT("xyz")), XKV_OK);
-    assert_int_equal(reply.len, 13);
-    assert_memory_equal(reply.data, lengths, 8);
-    assert_memory_equal((const char *)reply.data + 8, "abxyz", 5);
     xkv_reply_clear(&reply);
 }
 
@@ -541,7 +544,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_error_numbers_that_are_none),
         cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_argument_names),
+        cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_utf8_sequences),
         cmocka_unit_test(test_utf8_at_random),
@@ -557,7 +560,6 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_reply_in_the_callers_buffer),
         cmocka_unit_test(test_reply_without_a_buffer),
         cmocka_unit_test(test_reply_entries),
-        cmocka_unit_test(test_reply_packing),
         cmocka_unit_test(test_reply_failures),
         cmocka_unit_test(test_messages_are_cut),
         cmocka_unit_test(test_reasons),

@@ -63,9 +63,15 @@ extern "C" {
 #define XKV_KEY_MAX      32768u        /* bytes in a key */
 #define XKV_VALUE_MAX    (1024u << 20) /* bytes in a value: 1 GiB */
 #define XKV_LIST_MAX     250000        /* entries that one list may ask for */
-#define XKV_PATH_MAX     4000u         /* bytes in the path of a disk store */
-#define XKV_MESSAGE_SIZE 5120u         /* room that any error message fits in */
-#define XKV_SHARDS_MAX   65536         /* largest memory.shardCount */
+#define XKV_PAGE_MAX     100000        /* entries that one page of a scan may ask for */
+#define XKV_COUNT_MAX    1000000  /* keys that one RANDOM_KEYS, CLAIM_… or POP_… may ask for */
+#define XKV_TTL_MAX      86400000 /* milliseconds that a claim may last: a day */
+#define XKV_TTL_DEFAULT  30000
+#define XKV_OWNER_MAX    256u   /* bytes in the name of a claim's owner */
+#define XKV_CURSOR_MAX   43692u /* bytes in a cursor */
+#define XKV_PATH_MAX     4000u  /* bytes in the path of a disk store */
+#define XKV_MESSAGE_SIZE 5120u  /* room that any error message fits in */
+#define XKV_SHARDS_MAX   65536  /* largest memory.shardCount */
 
 /* The version of the library that is linked, as text "major.minor.patch". */
 const char *xkv_version(void);
@@ -264,82 +270,260 @@ const xkv_options *xkv_store_options(const xkv_store *store);
 /*
  * Commands
  *
- * One row per operation: constant, script name, whether it writes, the
- * positional arguments and the fields of the options argument that it takes,
- * the largest limit it allows (0 where it has none), and what its reply holds.
+ * One row per operation: constant, script name, how it touches the data, the
+ * positional arguments, the required and the optional fields of the options
+ * argument behind them, the largest limit (0: any), and what its reply holds.
  * Every other list of operations in the project is made from this one.
  */
 #define XKV_COMMAND_MAP(X)                                                                         \
-    X(GET, "get", READ, KEY, NONE, 0, VALUE)                                                       \
-    X(SET, "set", WRITE, KEY | XKV_ARG_VALUE, NONE, 0, ECHO)                                       \
-    X(DELETE, "delete", WRITE, KEY, NONE, 0, TRUE)                                                 \
-    X(EXISTS, "exists", READ, KEY, NONE, 0, BOOLEAN)                                               \
-    X(CLEAR, "clear", WRITE, NONE, NONE, 0, TRUE)                                                  \
-    X(SIZE, "size", READ, NONE, NONE, 0, NUMBER)                                                   \
-    X(LIST, "list", READ, NONE, PREFIX | XKV_ARG_LIMIT, XKV_LIST_MAX, ENTRIES)                     \
-    X(RANDOM_KEY, "randomKey", READ, NONE, PREFIX, 0, KEY)                                         \
-    X(REBUILD_KEY_LIST, "rebuildKeyList", REBUILD, NONE, NONE, 0, TRUE)                            \
-    X(COUNT, "count", READ, NONE, PREFIX, 0, NUMBER)                                               \
-    X(SET_IF_ABSENT, "setIfAbsent", WRITE, KEY | XKV_ARG_VALUE, NONE, 0, BOOLEAN)                  \
-    X(DELETE_IF_EXISTS, "deleteIfExists", WRITE, KEY, NONE, 0, BOOLEAN)                            \
-    X(INCREMENT_BY, "incrementBy", WRITE, KEY | XKV_ARG_DELTA, NONE, 0, NUMBER)                    \
-    X(POP_RANDOM, "popRandom", WRITE, NONE, PREFIX, 0, ENTRY)
+    X(GET, "get", READ, KEY, NONE, NONE, 0, VALUE)                                                 \
+    X(SET, "set", WRITE, KEY | XKV_ARG_VALUE, NONE, NONE, 0, ECHO)                                 \
+    X(DELETE, "delete", WRITE, KEY, NONE, NONE, 0, TRUE)                                           \
+    X(EXISTS, "exists", READ, KEY, NONE, NONE, 0, BOOLEAN)                                         \
+    X(CLEAR, "clear", WRITE, NONE, NONE, NONE, 0, TRUE)                                            \
+    X(SIZE, "size", READ, NONE, NONE, NONE, 0, NUMBER)                                             \
+    X(LIST, "list", SCAN, NONE, NONE, PREFIX | XKV_ARG_LIMIT, XKV_LIST_MAX, ITEMS)                 \
+    X(RANDOM_KEY, "randomKey", READ, NONE, NONE, PREFIX, 0, KEY)                                   \
+    X(REBUILD_KEY_LIST, "rebuildKeyList", ORDERED, NONE, NONE, NONE, 0, TRUE)                      \
+                                                                                                   \
+    X(GET_MANY, "getMany", SCAN, KEYS, NONE, NONE, 0, ITEMS)                                       \
+    X(SET_MANY, "setMany", BATCH, ENTRIES, NONE, NONE, 0, ITEMS)                                   \
+    X(DELETE_MANY, "deleteMany", BATCH, KEYS, NONE, NONE, 0, ITEMS)                                \
+    X(DELETE_BY_PREFIX, "deleteByPrefix", BATCH, NONE, PREFIX | XKV_ARG_LIMIT, NONE, XKV_PAGE_MAX, \
+      ITEMS)                                                                                       \
+    X(SCAN, "scan", SCAN, NONE, NONE, PREFIX | XKV_ARG_LIMIT | XKV_ARG_CURSOR, XKV_PAGE_MAX,       \
+      ITEMS)                                                                                       \
+    X(SCAN_KEYS, "scanKeys", SCAN, NONE, NONE, PREFIX | XKV_ARG_LIMIT | XKV_ARG_CURSOR,            \
+      XKV_PAGE_MAX, ITEMS)                                                                         \
+    X(LIST_KEYS, "listKeys", SCAN, NONE, NONE, PREFIX | XKV_ARG_LIMIT, 0, ITEMS)                   \
+    X(COUNT, "count", READ, NONE, NONE, PREFIX, 0, NUMBER)                                         \
+    X(RANDOM_KEYS, "randomKeys", SCAN, NONE, COUNT, PREFIX | XKV_ARG_UNIQUE, 0, ITEMS)             \
+    X(INCREMENT_BY, "incrementBy", WRITE, KEY | XKV_ARG_DELTA, NONE, NONE, 0, NUMBER)              \
+    X(GET_OR_SET, "getOrSet", WRITE, KEY | XKV_ARG_VALUE, NONE, NONE, 0, ITEMS)                    \
+    X(SWAP, "swap", WRITE, KEY | XKV_ARG_VALUE, NONE, NONE, 0, ITEMS)                              \
+    X(SET_IF_ABSENT, "setIfAbsent", WRITE, KEY | XKV_ARG_VALUE, NONE, NONE, 0, BOOLEAN)            \
+    X(DELETE_IF_EXISTS, "deleteIfExists", WRITE, KEY, NONE, NONE, 0, BOOLEAN)                      \
+    X(COMPARE_AND_SWAP, "compareAndSwap", WRITE, KEY | XKV_ARG_OLD | XKV_ARG_NEW, NONE, NONE, 0,   \
+      BOOLEAN)                                                                                     \
+    X(COMPARE_AND_SWAP_DETAILED, "compareAndSwapDetailed", WRITE, KEY | XKV_ARG_OLD | XKV_ARG_NEW, \
+      NONE, INCLUDE_CURRENT, 0, ITEMS)                                                             \
+    X(COMPARE_AND_DELETE, "compareAndDelete", WRITE, KEY | XKV_ARG_OLD, NONE, NONE, 0, BOOLEAN)    \
+    X(COMPARE_AND_DELETE_DETAILED, "compareAndDeleteDetailed", WRITE, KEY | XKV_ARG_OLD, NONE,     \
+      INCLUDE_CURRENT, 0, ITEMS)                                                                   \
+                                                                                                   \
+    X(CLAIM_RANDOM, "claimRandom", WRITE, NONE, NONE, PREFIX | XKV_ARG_OWNER | XKV_ARG_TTL, 0,     \
+      ITEMS)                                                                                       \
+    X(CLAIM_KEY, "claimKey", WRITE, KEY, NONE, OWNER | XKV_ARG_TTL, 0, ITEMS)                      \
+    X(CLAIM_RANDOM_MANY, "claimRandomMany", BATCH, NONE, COUNT,                                    \
+      PREFIX | XKV_ARG_OWNER | XKV_ARG_TTL, 0, ITEMS)                                              \
+    X(CLAIM_KEYS, "claimKeys", BATCH, KEYS, NONE, OWNER | XKV_ARG_TTL | XKV_ARG_ALL_OR_NOTHING, 0, \
+      ITEMS)                                                                                       \
+    X(RENEW_CLAIM, "renewClaim", WRITE, CLAIM, TTL, NONE, 0, BOOLEAN)                              \
+    X(RENEW_CLAIMS, "renewClaims", BATCH, CLAIMS, TTL, NONE, 0, ITEMS)                             \
+    X(RELEASE_CLAIM, "releaseClaim", WRITE, CLAIM, NONE, NONE, 0, BOOLEAN)                         \
+    X(RELEASE_CLAIMS, "releaseClaims", BATCH, CLAIMS, NONE, NONE, 0, ITEMS)                        \
+    X(COMPLETE_CLAIM, "completeClaim", WRITE, CLAIM, NONE, DELETE_KEY, 0, BOOLEAN)                 \
+    X(COMPLETE_CLAIMS, "completeClaims", BATCH, CLAIMS, NONE, DELETE_KEY, 0, ITEMS)                \
+    X(POP_RANDOM, "popRandom", WRITE, NONE, NONE, PREFIX, 0, ITEMS)                                \
+    X(POP_RANDOM_MANY, "popRandomMany", BATCH, NONE, COUNT, PREFIX, 0, ITEMS)                      \
+                                                                                                   \
+    X(STATS, "stats", ORDERED, NONE, NONE, NONE, 0, ITEMS)                                         \
+    X(ALLOCATION_STATS, "allocationStats", ORDERED, NONE, NONE, PREFIX, 0, ITEMS)                  \
+    X(REPORT_STATS, "reportStats", ORDERED, NONE, NONE, NONE, 0, REPORT)
 
 /*
  * What they do (status XKV_OK unless said otherwise; STORE_READ_ONLY for every
  * write on a read-only store; STORE_FULL, DISK_STORE_READ, _WRITE and _CORRUPT
  * wherever memory or disk are involved). After DISK_STORE_WRITE nobody knows
  * what the disk holds: all writes are refused until the store is reopened,
- * which brings back everything that was acknowledged.
+ * which brings back everything that was acknowledged. Each is one atomic step,
+ * those on many keys included. {…} and […] stand for the items of a reply, see
+ * below.
  *
+ * Single keys
  *
  *   GET            data = the value; KEY_NOT_FOUND if there is none
  *   SET            stores value under key, replacing any value; SERIALIZER if
  *                  the store holds text (json, string) and value is not UTF-8
  *   DELETE         number = 1 if the key was there, else 0
  *   EXISTS         number = 1 or 0
+ *   SET_IF_ABSENT  stores value unless there is one; number = 1 if it did,
+ *                  else 0. Fails as SET
+ *   DELETE_IF_EXISTS  as DELETE; scripts are told the number
+ *   GET_OR_SET     stores value unless there is one; {value, loaded}: what is
+ *                  there now, and whether it was before. Fails as SET
+ *   SWAP           stores value; {previous, loaded}: what was there, or null,
+ *                  and whether something was. Fails as SET
+ *   INCREMENT_BY   adds delta to the integer under key, 0 if there is none;
+ *                  number = the sum. VALUE_PARSE, and nothing changes, if the
+ *                  value is no integer or the sum leaves 64 bits
+ *   COMPARE_AND_SWAP  stores value if what is there is what expect says; number
+ *                  = 1 if it did, else 0. In a json store values are compared
+ *                  as what they mean: the order of an object's members, spaces
+ *                  and ways to write a number or text do not matter
+ *   COMPARE_AND_SWAP_DETAILED  the same; {swapped, reason}: true, "swapped"; or
+ *                  {swapped, reason, existed}: false, "mismatch", whether there
+ *                  was a value; with include_current and a value also {current}
+ *   COMPARE_AND_DELETE, COMPARE_AND_DELETE_DETAILED  the same for removing the
+ *                  key: {deleted, …}, "deleted"
+ *
+ * Many keys
+ *
  *   CLEAR          removes everything
  *   SIZE           number = how many keys there are
- *   LIST           data = the entries whose key starts with prefix, in order,
- *                  at most limit of them (limit <= 0: all); number = how many
+ *   COUNT          number = how many keys start with prefix. Takes the time of
+ *                  RANDOM_KEY
+ *   LIST           [entry]: those whose key starts with prefix, in order, at
+ *                  most limit of them (limit <= 0: all); number = how many
+ *   LIST_KEYS      [text]: the keys alone
+ *   SCAN           a page of LIST: {entries, cursor, done}, those after cursor
+ *                  (empty: from the beginning); done is true on the last page,
+ *                  even a full one, and then cursor is "". INVALID_CURSOR if
+ *                  it is not one that a scan of this prefix gave. A page is
+ *                  one step, a walk over pages is not: a key that is there
+ *                  throughout is seen exactly once
+ *   SCAN_KEYS      {keys, cursor, done}
+ *   GET_MANY       [{key, exists, value}]: per key of items, in their order; an
+ *                  empty key is one that does not exist
+ *   SET_MANY       stores all entries of items or, if anything is wrong with
+ *                  one, none: {written}. The later of two with one key counts
+ *   DELETE_MANY    {deleted, missing}: of the keys in items, how many were
+ *                  there, and how many not (any more)
+ *   DELETE_BY_PREFIX  removes the first limit keys with prefix: {deleted, done},
+ *                  done if none is left
  *   RANDOM_KEY     data = a key that starts with prefix, each with the same
  *                  chance; len 0 if there is none; number = how many there
  *                  were to choose from. O(log n) in memory and with
  *                  track_keys, else one pass over the matching keys
+ *   RANDOM_KEYS    [text]: count keys, in random order: different ones, every
+ *                  set of them with the same chance, or all if there are fewer;
+ *                  with repeats as if each were drawn by RANDOM_KEY
  *   REBUILD_KEY_LIST  builds the key index anew from the data, with track_keys
  *                  on disk; XKV_OK at once otherwise. KEY_LIST_REBUILD if it
  *                  fails; the store then goes on with the index it had
- *   COUNT          number = how many keys start with prefix. As RANDOM_KEY
- *   SET_IF_ABSENT  stores value unless there is one; number = 1 if it did,
- *                  else 0. Fails as SET
- *   DELETE_IF_EXISTS  as DELETE; scripts are told the number
- *   INCREMENT_BY   adds delta to the integer under key, 0 if there is none;
- *                  number = the sum. VALUE_PARSE, and nothing changes, if the
- *                  value is no integer or the sum leaves 64 bits
- *   POP_RANDOM     removes a key chosen as by RANDOM_KEY; data = its entry, or
- *                  len 0 if there was none
+ *
+ * Claims
+ *
+ * A claim gives one holder a key for ttl_ms milliseconds of monotonic time.
+ * Claims block each other and POP_…, nothing else: a value can be read and
+ * written by all. A claim ends when it is released, completed or expires, and
+ * when its key is deleted in any way. They live in the memory of the process
+ * and are gone when the store is closed.
+ *
+ * A claim in a reply is {id, key, entry, owner, token, expiresAt}: expiresAt is
+ * in milliseconds since 1970 by the clock on the wall, for people; token grows
+ * with every claim and never repeats, not even when a disk store is opened
+ * again. Whoever gives id, key and token back holds the claim, until it ended.
+ * "Free" keys are those without a claim.
+ *
+ *   CLAIM_RANDOM   a claim on a free key with prefix, each with the same chance;
+ *                  null if there is none
+ *   CLAIM_KEY      a claim on key; null if it is missing or claimed
+ *   CLAIM_RANDOM_MANY  [claim]: up to count, every set of free keys with the
+ *                  same chance
+ *   CLAIM_KEYS     {claimed, busy, missing}: [claim], [text], [text]; with
+ *                  all_or_nothing, nothing is claimed if one of the keys cannot
+ *                  be, and only the first such key is told
+ *   RENEW_CLAIM    the claim then ends ttl_ms from now; number = 1, or 0 if it
+ *                  has ended
+ *   RELEASE_CLAIM  ends the claim; number as above
+ *   COMPLETE_CLAIM ends the claim and, unless keep_key is set, deletes the key;
+ *                  number as above
+ *   RENEW_CLAIMS, RELEASE_CLAIMS, COMPLETE_CLAIMS  the same for each claim of
+ *                  items: {attempted, renewed (released, completed), failed},
+ *                  failed: [{index, id, key, name, message}]
+ *   POP_RANDOM     removes a free key chosen as by CLAIM_RANDOM; its entry, or
+ *                  null
+ *   POP_RANDOM_MANY  [entry]: up to count, chosen as by CLAIM_RANDOM_MANY
+ *
+ * Insight
+ *
+ *   STATS          {backend, serialization, trackKeys, count, claims: {live,
+ *                  expired}, index: {enabled, keysList, keysMap, ost,
+ *                  consistent} or null, disk: {path, sizeBytes, readOnly} or
+ *                  null}. An expired claim stays until the next call that
+ *                  looks for free keys. keysList, keysMap and ost are the number of
+ *                  keys in the index, under the names that scripts know
+ *   ALLOCATION_STATS  {prefix, total, claimable, claimedLive, claimedExpired,
+ *                  backend, trackKeys}, of the keys with prefix
+ *   REPORT_STATS   as STATS; the k6 module makes metrics of it
  */
 typedef enum xkv_op {
-#define X(op, name, access, arguments, fields, limit, reply) XKV_OP_##op,
+#define X(op, name, access, arguments, required, optional, limit, reply) XKV_OP_##op,
     XKV_COMMAND_MAP(X)
 #undef X
         XKV_OP_END /* how many there are */
 } xkv_op;
 
-/* Arguments that a command may take, as bits. */
+/*
+ * Arguments: constant, script name, kind, and for integers the range; a limit
+ * has the range of its row above, from 1 if it is required there. The kinds:
+ *
+ *   KEY      1 to XKV_KEY_MAX bytes of UTF-8
+ *   VALUE    0 to XKV_VALUE_MAX bytes
+ *   TEXT     UTF-8
+ *   INTEGER, BOOLEAN
+ *   KEYS     a list of keys: the keys of items
+ *   ENTRIES  a list of keys with values: the entries of items
+ *   CLAIM    one claim that is given back: see xkv_items_add_claim
+ *   CLAIMS   a list of them
+ */
+#define XKV_ARGUMENT_MAP(X)                                                                        \
+    X(KEY, 0, "key", KEY, 0, 0)                                                                    \
+    X(OLD, 1, "old", VALUE, 0, 0)                                                                  \
+    X(NEW, 2, "new", VALUE, 0, 0)                                                                  \
+    X(VALUE, 3, "value", VALUE, 0, 0)                                                              \
+    X(DELTA, 4, "delta", INTEGER, INT64_MIN, INT64_MAX)                                            \
+    X(KEYS, 5, "keys", KEYS, 0, 0)                                                                 \
+    X(ENTRIES, 6, "entries", ENTRIES, 0, 0)                                                        \
+    X(CLAIM, 7, "claim", CLAIM, 0, 0)                                                              \
+    X(CLAIMS, 8, "claims", CLAIMS, 0, 0)                                                           \
+    X(PREFIX, 9, "prefix", TEXT, 0, 0)                                                             \
+    X(LIMIT, 10, "limit", INTEGER, INT64_MIN, INT64_MAX)                                           \
+    X(CURSOR, 11, "cursor", TEXT, 0, 0)                                                            \
+    X(COUNT, 12, "count", INTEGER, 1, XKV_COUNT_MAX)                                               \
+    X(UNIQUE, 13, "unique", BOOLEAN, 0, 0)                                                         \
+    X(OWNER, 14, "owner", TEXT, 0, 0)                                                              \
+    X(TTL, 15, "ttl", INTEGER, 1, XKV_TTL_MAX)                                                     \
+    X(ALL_OR_NOTHING, 16, "allOrNothing", BOOLEAN, 0, 0)                                           \
+    X(DELETE_KEY, 17, "deleteKey", BOOLEAN, 0, 0)                                                  \
+    X(INCLUDE_CURRENT, 18, "includeCurrentOnMismatch", BOOLEAN, 0, 0)
+
 enum {
     XKV_ARG_NONE = 0,
-    XKV_ARG_KEY = 1 << 0,    /* "key": 1 to XKV_KEY_MAX bytes of UTF-8 */
-    XKV_ARG_VALUE = 1 << 1,  /* "value": 0 to XKV_VALUE_MAX bytes */
-    XKV_ARG_PREFIX = 1 << 2, /* "prefix": text, empty means every key */
-    XKV_ARG_LIMIT = 1 << 3,  /* "limit": integer, 0 or less means all */
-    XKV_ARG_DELTA = 1 << 4   /* "delta": integer */
+#define X(argument, bit, name, kind, min, max) XKV_ARG_##argument = 1 << bit,
+    XKV_ARGUMENT_MAP(X)
+#undef X
+        XKV_ARGUMENTS = 19 /* how many there are */
 };
 
+typedef enum xkv_argument_kind {
+    XKV_KIND_KEY,
+    XKV_KIND_VALUE,
+    XKV_KIND_TEXT,
+    XKV_KIND_INTEGER,
+    XKV_KIND_BOOLEAN,
+    XKV_KIND_KEYS,
+    XKV_KIND_ENTRIES,
+    XKV_KIND_CLAIM,
+    XKV_KIND_CLAIMS
+} xkv_argument_kind;
+
+typedef struct xkv_argument_info {
+    const char *name; /* as scripts call it */
+    xkv_argument_kind kind;
+    int64_t min, max; /* of an INTEGER */
+} xkv_argument_info;
+
+/* The row of the argument that one XKV_ARG_ bit stands for; NULL if none. Static. */
+const xkv_argument_info *xkv_argument_describe(unsigned argument);
+
 typedef enum xkv_access {
-    XKV_ACCESS_READ,
-    XKV_ACCESS_WRITE,
-    XKV_ACCESS_REBUILD /* runs with the writes, in their order, yet changes no data */
+    XKV_ACCESS_READ,    /* looks at one key, or at counts */
+    XKV_ACCESS_SCAN,    /* reads what may be much: writers do not wait for it */
+    XKV_ACCESS_ORDERED, /* changes no data, but runs with the writes, in their order */
+    XKV_ACCESS_WRITE,   /* changes one key */
+    XKV_ACCESS_BATCH    /* changes many, all or none */
 } xkv_access;
 
 /* What the reply of a successful command holds. */
@@ -350,36 +534,60 @@ typedef enum xkv_reply_kind {
     XKV_REPLY_NUMBER,  /* number */
     XKV_REPLY_VALUE,   /* data: a value */
     XKV_REPLY_KEY,     /* data: a key, or nothing */
-    XKV_REPLY_ENTRIES, /* data: packed entries, see xkv_reply_next; number: how many */
-    XKV_REPLY_ENTRY    /* data: one packed entry, or nothing */
+    XKV_REPLY_ITEMS,   /* data: items, see xkv_item_next; number: how many results */
+    XKV_REPLY_REPORT   /* as ITEMS, for metrics: scripts get undefined */
 } xkv_reply_kind;
 
 typedef struct xkv_op_info {
     const char *name; /* as scripts call it: "randomKey" */
     xkv_access access;
-    unsigned arguments; /* positional, in the order of the bits */
-    unsigned fields;    /* of the options argument that follows them */
-    int64_t limit_max;  /* the largest limit, 0 where there is no limit argument */
+    unsigned arguments;          /* positional, in the order of the bits */
+    unsigned required, optional; /* fields of the options argument that follows them */
+    int64_t limit_max;           /* the largest limit, 0 where there is none */
     xkv_reply_kind reply;
 } xkv_op_info;
 
 /* The row of an operation; NULL if op is not one. Static. */
 const xkv_op_info *xkv_op_describe(int op);
 
-/* The name of the argument that one XKV_ARG_ bit stands for; NULL if none. Static. */
-const char *xkv_argument_name(unsigned argument);
+/*
+ * Whether an integer argument (one XKV_ARG_ bit) of an operation may have this
+ * value. XKV_OK, or XKV_E_INVALID_OPTIONS with a message of at most size bytes
+ * (NUL included) that names operation, argument and range.
+ */
+int xkv_check_integer(int op, unsigned argument, int64_t number, char *message, size_t size);
 
 /* Which of count names (NUL-terminated) is nearest to word, by edit distance;
  * NULL if none is near enough to be what was meant. For "did you mean". */
 const char *xkv_nearest(const char *word, const char *const *names, size_t count);
 
+/* What COMPARE_AND_… must find under the key. */
+typedef enum xkv_expect {
+    XKV_EXPECT_VALUE,          /* the value expected */
+    XKV_EXPECT_ABSENT,         /* nothing */
+    XKV_EXPECT_ABSENT_OR_VALUE /* either */
+} xkv_expect;
+
+/* Zero is the default of every field. What an operation does not take is not
+ * looked at. */
 typedef struct xkv_command {
-    int op;        /* xkv_op */
-    xkv_bytes key; /* where XKV_ARG_KEY is set, and so on */
-    xkv_bytes value;
-    xkv_bytes prefix;
-    int64_t limit;
+    int op; /* xkv_op */
+    xkv_bytes key;
+    xkv_bytes value;    /* also the new one of COMPARE_AND_SWAP */
+    xkv_bytes expected; /* the old one */
+    xkv_bytes items;    /* keys, entries or claims: see xkv_items */
+    xkv_bytes prefix;   /* empty: every key */
+    xkv_bytes cursor;   /* empty: from the beginning */
+    xkv_bytes owner;    /* at most XKV_OWNER_MAX bytes */
     int64_t delta;
+    int64_t limit;        /* 0 or less: all, where it is optional */
+    int64_t count;        /* 1 to XKV_COUNT_MAX */
+    int64_t ttl_ms;       /* 1 to XKV_TTL_MAX; 0: XKV_TTL_DEFAULT where it is optional */
+    int expect;           /* xkv_expect */
+    bool repeats;         /* RANDOM_KEYS: the same key may come twice (script: unique false) */
+    bool all_or_nothing;  /* CLAIM_KEYS */
+    bool keep_key;        /* COMPLETE_CLAIM: do not delete (script: deleteKey false) */
+    bool include_current; /* COMPARE_AND_…_DETAILED */
 } xkv_command;
 
 /*
@@ -412,14 +620,78 @@ void xkv_reply_init(xkv_reply *reply, void *buffer, size_t size);
 void xkv_reply_clear(xkv_reply *reply);
 
 /*
- * Walks the entries of a XKV_REPLY_ENTRIES or _ENTRY reply: start with *at = 0; returns
- * false after the last. key and value point into the reply.
+ * Items
  *
- * The packing, for those who read it without this function: per entry two
- * uint32_t in the machine's byte order, the lengths of key and value, then
- * their bytes; nothing is aligned.
+ * What a reply holds that is more than a number or a value is a sequence of
+ * items: null, a boolean, an integer, text, a value of the store, an entry (a key
+ * with its value), and arrays and objects, each followed by its members. Those
+ * of an object have names. So {deleted: 2, missing: 1} is three items. Lists
+ * that go into a command are items, too: entries, one after the other.
+ *
+ * The packing, for those who read and write it without these functions, has
+ * nothing aligned and all numbers in the machine's byte order:
+ *
+ *   1 byte   xkv_item_kind
+ *   1 byte   length of the name, 0: none;  then the name
+ *   INTEGER        int64_t
+ *   TEXT, VALUE    uint32_t length; then the bytes
+ *   ENTRY          uint32_t lengths of key and value; then both
+ *   ARRAY, OBJECT  uint32_t how many members follow
  */
+typedef enum xkv_item_kind {
+    XKV_ITEM_NULL,
+    XKV_ITEM_FALSE,
+    XKV_ITEM_TRUE,
+    XKV_ITEM_INTEGER,
+    XKV_ITEM_TEXT,
+    XKV_ITEM_VALUE,
+    XKV_ITEM_ENTRY,
+    XKV_ITEM_ARRAY,
+    XKV_ITEM_OBJECT
+} xkv_item_kind;
+
+typedef struct xkv_item {
+    xkv_item_kind kind;
+    xkv_bytes name;  /* empty if it has none; not NUL-terminated */
+    int64_t integer; /* INTEGER; TRUE: 1, FALSE: 0; ARRAY, OBJECT: how many members */
+    xkv_bytes text;  /* TEXT; ENTRY: the key */
+    xkv_bytes value; /* VALUE; ENTRY */
+} xkv_item;
+
+/* Reads the next item: start with *at = 0; false after the last, and where the
+ * bytes are not items. The item points into them. */
+bool xkv_item_next(xkv_bytes items, size_t *at, xkv_item *item);
+
+/* Reads the next entry of a reply that has items, or the next text, as a key
+ * with an empty value, and passes over all else. For lists of entries or keys. */
 bool xkv_reply_next(const xkv_reply *reply, size_t *at, xkv_bytes *key, xkv_bytes *value);
+
+/* Items for a command, made one by one. Begin with all zero; give
+ * xkv_items_bytes(&items) to the command; free when it has been run. */
+typedef struct xkv_items {
+    unsigned char *data;
+    size_t len, room;
+} xkv_items;
+
+/* Add a key (value empty) or an entry, or a claim that is given back. XKV_OK, or
+ * XKV_E_STORE_FULL: no memory, or longer than a command may have; then nothing
+ * was added. */
+int xkv_items_add(xkv_items *items, xkv_bytes key, xkv_bytes value);
+int xkv_items_add_claim(xkv_items *items, xkv_bytes id, xkv_bytes key, int64_t token);
+void xkv_items_free(xkv_items *items);
+
+static inline xkv_bytes xkv_items_bytes(const xkv_items *items) {
+    xkv_bytes bytes = {items->data, items->len};
+    return bytes;
+}
+
+/*
+ * Whether a store would take an entry of SET_MANY: XKV_OK, or the error with a
+ * message of at most size bytes (NUL included). For telling about each of
+ * several bad ones; SET_MANY itself tells about the first.
+ */
+int xkv_check_entry(const xkv_store *store, xkv_bytes key, xkv_bytes value, char *message,
+                    size_t size);
 
 /*
  * Runs a command and waits until it has taken effect: for a write to a disk
@@ -493,7 +765,8 @@ typedef struct xkv_hooks {
     void *(*alloc)(size_t size);             /* as malloc; never asked for 0 bytes */
     void *(*resize)(void *old, size_t size); /* as realloc; never asked for 0 bytes */
     void (*release)(void *memory);           /* as free */
-    uint64_t (*now_ms)(void);                /* monotonic milliseconds */
+    uint64_t (*now_ms)(void);                /* monotonic milliseconds: claims expire by it */
+    uint64_t (*wall_ms)(void);               /* milliseconds since 1970: what people are told */
     void (*entropy)(void *out, size_t size); /* fills out with seed bytes */
     int (*open)(const char *path, int flags, unsigned mode);
     int (*fstat)(int fd, struct stat *status);

@@ -42,6 +42,7 @@
 #include <unistd.h>
 
 #include "btree.h"
+#include "claims.h"
 #include "file.h"
 #include "records.h"
 #include "rwlock.h"
@@ -53,14 +54,15 @@ enum {
 };
 
 static const size_t map_size_min = 256u << 10, map_size_usual = (size_t)1 << 30;
-static const char format_key[] = "format";
+static const char format_key[] = "format", tokens_key[] = "tokens";
 
 struct lmdb {
     xkv__backend base;
     xkv__file *file;
     MDB_env *env;
     xkv__records records;
-    bool read_only, syncs;
+    bool read_only;
+    bool syncs, syncs_all; /* a commit waits for the disk; for all that it wrote */
 
     xkv__rwlock map_lock;
     size_t map_size;
@@ -99,6 +101,7 @@ struct lmdb_txn {
     bool map_locked, index_locked;
     xkv__tree changed_index; /* a writer's clone */
     bool index_changed;      /* there is one */
+    bool tokens_saved;       /* must be on the disk, whatever the durability */
 };
 
 /* As in the memory backend: a thread is in one transaction at a time. */
@@ -363,7 +366,7 @@ static const xkv__tree *index_of(xkv__txn *txn) {
         return NULL;
     if (own->index_changed)
         return &own->changed_index;
-    if (is_writer(txn))
+    if (is_writer(txn) && !lmdb->read_only)
         return &lmdb->index; /* nobody else changes it */
     /* The map's lock comes before the index's, as in rebuild. */
     if (lmdb->read_only && need_snapshot(txn) != XKV_OK)
@@ -478,8 +481,9 @@ static int lmdb_begin(xkv__backend *backend, xkv__mode mode, xkv__txn **out) {
     struct lmdb_txn *own = &txn_of_thread;
 
     own->base = (xkv__txn){.backend = backend, .mode = mode};
+    own->base.undoes = is_writer(&own->base);
     own->mdb = NULL;
-    own->map_locked = own->index_locked = own->index_changed = false;
+    own->map_locked = own->index_locked = own->index_changed = own->tokens_saved = false;
     *out = &own->base;
     return is_writer(&own->base) ? begin_write(lmdb, own) : XKV_OK;
 }
@@ -517,6 +521,8 @@ static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
     int code = mdb_txn_commit(own->mdb);
 
     own->mdb = NULL;
+    if (code == MDB_SUCCESS && own->tokens_saved && !lmdb->syncs_all)
+        code = mdb_env_sync(lmdb->env, 1);
     if (code == MDB_SUCCESS) {
         /* A transaction that changed nothing is not counted by LMDB. */
         MDB_envinfo info;
@@ -546,6 +552,10 @@ static int lmdb_commit(xkv__txn *txn) {
         error = commit_write(lmdb, own);
     else if (own->index_changed) /* rebuilt in a read-only process */
         publish_index(lmdb, own, mdb_txn_id(own->mdb));
+    if (is_writer(txn) && error == XKV_OK)
+        xkv__claims_commit(txn);
+    else if (is_writer(txn))
+        xkv__claims_rollback(txn);
     release(txn);
     return error;
 }
@@ -556,6 +566,8 @@ static void lmdb_abort(xkv__txn *txn) {
     xkv__record_cursor_close(&own->cursor);
     if (is_writer(txn) && !lmdb_of(txn)->read_only)
         mdb_txn_abort(own->mdb);
+    if (is_writer(txn))
+        xkv__claims_rollback(txn);
     release(txn);
 }
 
@@ -600,6 +612,12 @@ static int lmdb_clear(xkv__txn *txn) {
     if (error == XKV_OK && lmdb->tracked)
         xkv__tree_release(index_to_change(txn));
     return error;
+}
+
+/* LMDB undoes deletes. */
+static int lmdb_touch(xkv__txn *txn, xkv_bytes key) {
+    (void)txn, (void)key;
+    return XKV_OK;
 }
 
 static int lmdb_seek(xkv__txn *txn, xkv_bytes key, xkv_bytes *found, xkv_bytes *value) {
@@ -657,7 +675,7 @@ static int lmdb_range(xkv__txn *txn, xkv_bytes prefix, xkv__range *range) {
     struct lmdb *lmdb = lmdb_of(txn);
     const xkv__tree *index = index_of(txn);
 
-    *range = (xkv__range){.prefix = prefix};
+    *range = (xkv__range){.prefix = prefix, .ranked = index != NULL};
     if (index) {
         range->count = xkv__tree_count(index, prefix, &range->first);
         return XKV_OK;
@@ -693,6 +711,11 @@ static int lmdb_select(xkv__txn *txn, const xkv__range *range, uint64_t n, xkv_b
     return error;
 }
 
+static uint64_t lmdb_rank(xkv__txn *txn, xkv_bytes key) {
+    const xkv__tree *index = index_of(txn);
+    return index ? xkv__tree_rank(index, key) : 0;
+}
+
 static int fail_rebuild(const char *reason) {
     char why[XKV_MESSAGE_SIZE]; /* a copy: the reason is about to be replaced */
 
@@ -719,6 +742,48 @@ static int lmdb_rebuild(xkv__txn *txn) {
     own->changed_index = tree;
     own->index_changed = true;
     return XKV_OK;
+}
+
+/* -- What is beside the data -------------------------------------------------- */
+
+static int lmdb_load_tokens(xkv__txn *txn, uint64_t *end) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    MDB_val key = {sizeof tokens_key, (void *)(uintptr_t)tokens_key}, value;
+    int code = mdb_get(mine(txn)->mdb, lmdb->records.meta, &key, &value);
+
+    *end = 1;
+    if (code == MDB_NOTFOUND)
+        return XKV_OK;
+    if (code == MDB_SUCCESS && value.mv_size != sizeof *end)
+        code = MDB_CORRUPTED;
+    if (code == MDB_SUCCESS)
+        memcpy(end, value.mv_data, sizeof *end);
+    return fail_read(lmdb, code);
+}
+
+static int lmdb_save_tokens(xkv__txn *txn, uint64_t end) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    MDB_val key = {sizeof tokens_key, (void *)(uintptr_t)tokens_key}, value = {sizeof end, &end};
+
+    mine(txn)->tokens_saved = true;
+    return fail_write(txn, mdb_put(mine(txn)->mdb, lmdb->records.meta, &key, &value, 0));
+}
+
+static int lmdb_describe(xkv__txn *txn, xkv__facts *facts) {
+    struct lmdb *lmdb = lmdb_of(txn);
+    const xkv__tree *index = index_of(txn);
+    struct stat status;
+    int error = need_snapshot(txn);
+
+    *facts = (xkv__facts){.indexed = lmdb->tracked,
+                          .index_count = index ? index->count : lmdb->index.count,
+                          .path = lmdb->file->path};
+    if (error == XKV_OK)
+        error = fail_read(lmdb, xkv__record_count(mine(txn)->mdb, &lmdb->records, &facts->count));
+    if (error == XKV_OK && xkv__sys.fstat(lmdb->file->fd, &status) != 0)
+        error = fail_read(lmdb, errno);
+    facts->size = error == XKV_OK ? (int64_t)status.st_size : 0;
+    return error;
 }
 
 /* -- Opening and closing ----------------------------------------------------- */
@@ -749,14 +814,17 @@ static const xkv__backend_ops lmdb_ops = {
     .put = lmdb_put,
     .del = lmdb_del,
     .clear = lmdb_clear,
+    .touch = lmdb_touch,
     .seek = lmdb_seek,
     .next = lmdb_next,
     .range = lmdb_range,
     .select = lmdb_select,
+    .rank = lmdb_rank,
     .rebuild = lmdb_rebuild,
+    .load_tokens = lmdb_load_tokens,
+    .save_tokens = lmdb_save_tokens,
+    .describe = lmdb_describe,
 };
-
-static const char *const serialization_names[] = {"json", "string", "binary"};
 
 /* Writes, or checks, the record that says what this file is. */
 static int check_format(struct lmdb *lmdb, MDB_txn *txn, int serialization, bool is_new) {
@@ -766,7 +834,7 @@ static int check_format(struct lmdb *lmdb, MDB_txn *txn, int serialization, bool
 
     if (is_new) {
         int len = snprintf(text, sizeof text, "xk6-kv %d %s", FORMAT_VERSION,
-                           serialization_names[serialization]);
+                           xkv__serialization_name(serialization));
         value = (MDB_val){(size_t)len + 1, text};
         return fail_lmdb(lmdb, mdb_put(txn, lmdb->records.meta, &key, &value, 0),
                          XKV_E_DISK_STORE_OPEN);
@@ -783,7 +851,7 @@ static int check_format(struct lmdb *lmdb, MDB_txn *txn, int serialization, bool
                          "\"%s\" has store format %d; this version knows %d: use the version that "
                          "wrote it, or another path",
                          lmdb->file->path, version, FORMAT_VERSION);
-    if (strcmp(name, serialization_names[serialization]) != 0)
+    if (strcmp(name, xkv__serialization_name(serialization)) != 0)
         return xkv__fail(XKV_E_DISK_STORE_OPEN,
                          "\"%s\" was written with serialization \"%s\"; open it with that, or give "
                          "another path",
@@ -943,6 +1011,7 @@ int xkv__lmdb_open(const xkv_options *options, xkv__file *file, xkv__backend **b
     lmdb->file = file;
     lmdb->read_only = options->read_only;
     lmdb->syncs = !options->read_only && options->durability != XKV_DURABILITY_NONE;
+    lmdb->syncs_all = !options->read_only && options->durability == XKV_DURABILITY_FULL;
     lmdb->tracked = options->track_keys;
     if (xkv__rwlock_init(&lmdb->map_lock) != XKV_OK ||
         xkv__rwlock_init(&lmdb->index_lock) != XKV_OK ||

@@ -46,6 +46,13 @@ static void system_entropy(void *out, size_t size) {
     }
 }
 
+static uint64_t system_wall_ms(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static int system_open(const char *path, int flags, unsigned mode) {
     return open(path, flags, (mode_t)mode);
 }
@@ -61,8 +68,8 @@ static int system_mkdir(const char *path, unsigned mode) {
 #define SYSTEM_HOOKS                                                                               \
     {                                                                                              \
         .alloc = malloc, .resize = realloc, .release = free, .now_ms = system_now_ms,              \
-        .entropy = system_entropy, .open = system_open, .fstat = fstat, .pread = system_pread,     \
-        .fsync = fsync, .mkdir = system_mkdir                                                      \
+        .wall_ms = system_wall_ms, .entropy = system_entropy, .open = system_open, .fstat = fstat, \
+        .pread = system_pread, .fsync = fsync, .mkdir = system_mkdir                               \
     }
 
 static const xkv_hooks system_hooks = SYSTEM_HOOKS;
@@ -79,6 +86,7 @@ void xkv_set_hooks(const xkv_hooks *hooks) {
     TAKE(resize);
     TAKE(release);
     TAKE(now_ms);
+    TAKE(wall_ms);
     TAKE(entropy);
     TAKE(open);
     TAKE(fstat);
@@ -394,36 +402,6 @@ int xkv__reply_bytes(xkv_reply *reply, xkv_bytes bytes) {
     reply->data = room;
     reply->len = bytes.len;
     return XKV_OK;
-}
-
-int xkv__reply_entry(xkv_reply *reply, xkv_bytes key, xkv_bytes value) {
-    uint32_t lengths[2] = {(uint32_t)key.len, (uint32_t)value.len};
-    size_t size = sizeof lengths + key.len + value.len;
-    unsigned char *room = xkv__reply_room(reply, reply->len + size);
-
-    if (!room)
-        return XKV_E_STORE_FULL;
-    unsigned char *at = room + reply->len;
-    memcpy(at, lengths, sizeof lengths);
-    memcpy(at + sizeof lengths, key.data, key.len);
-    if (value.len > 0)
-        memcpy(at + sizeof lengths + key.len, value.data, value.len);
-    reply->data = room;
-    reply->len += size;
-    return XKV_OK;
-}
-
-bool xkv_reply_next(const xkv_reply *reply, size_t *at, xkv_bytes *key, xkv_bytes *value) {
-    uint32_t lengths[2];
-
-    if (reply->status != XKV_OK || reply->len - *at < sizeof lengths)
-        return false;
-    const unsigned char *entry = (const unsigned char *)reply->data + *at;
-    memcpy(lengths, entry, sizeof lengths);
-    *key = (xkv_bytes){entry + sizeof lengths, lengths[0]};
-    *value = (xkv_bytes){entry + sizeof lengths + lengths[0], lengths[1]};
-    *at += sizeof lengths + lengths[0] + lengths[1];
-    return true;
 }
 
 int xkv__reply_fail(xkv_reply *reply, int code, const char *format, ...) {

@@ -106,6 +106,11 @@ xkv__entry *xkv__entry_new(xkv_bytes key, xkv_bytes value) {
     return entry;
 }
 
+xkv__entry *xkv__entry_refer(xkv__entry *entry) {
+    refer(&entry->refs);
+    return entry;
+}
+
 void xkv__entry_release(xkv__entry *entry) {
     if (entry && unrefer(&entry->refs))
         xkv__free(entry);
@@ -504,19 +509,21 @@ static int descend(xkv__tree *tree, const struct probe *at, const xkv__entry *en
     return XKV_OK;
 }
 
-static int put_at(xkv__tree *tree, const struct probe *at, xkv__entry *entry) {
+/* *old gets what was replaced, which is then the caller's. */
+static int put_at(xkv__tree *tree, const struct probe *at, xkv__entry *entry, xkv__entry **old) {
     struct step path[XKV__TREE_HEIGHT_MAX];
     struct leaf *leaf;
     bool found;
     int error = prepare_root(tree);
 
+    *old = NULL;
     if (error == XKV_OK)
         error = descend(tree, at, entry, path, &leaf);
     if (error != XKV_OK)
         return error;
     unsigned i = leaf_search(leaf, at, &found);
     if (found) {
-        xkv__entry_release(leaf->entry[i]);
+        *old = leaf->entry[i];
         leaf->entry[i] = entry;
         return XKV_OK;
     }
@@ -532,15 +539,53 @@ static int put_at(xkv__tree *tree, const struct probe *at, xkv__entry *entry) {
     return XKV_OK;
 }
 
-int xkv__tree_put(xkv__tree *tree, xkv__entry *entry) {
+int xkv__tree_exchange(xkv__tree *tree, xkv__entry *entry, xkv__entry **old) {
     struct probe at = probe_at(xkv__entry_key(entry));
-    return put_at(tree, &at, entry);
+    return put_at(tree, &at, entry, old);
+}
+
+int xkv__tree_put(xkv__tree *tree, xkv__entry *entry) {
+    xkv__entry *old;
+    int error = xkv__tree_exchange(tree, entry, &old);
+
+    xkv__entry_release(old);
+    return error;
 }
 
 /* Behind all keys means: down the right edge, without comparing keys. */
 int xkv__tree_append(xkv__tree *tree, xkv__entry *entry) {
     struct probe end = probe_after((xkv_bytes){"", 0});
-    return put_at(tree, &end, entry);
+    xkv__entry *none;
+    return put_at(tree, &end, entry, &none);
+}
+
+/* Walks to the leaf of a probe, unsharing on the way; the tree is not empty. */
+static int touch(xkv__tree *tree, const struct probe *at, struct step *path, struct leaf **leaf) {
+    int error = unshare(&tree->root, tree->height);
+    return error == XKV_OK ? descend(tree, at, NULL, path, leaf) : error;
+}
+
+int xkv__tree_touch(xkv__tree *tree, xkv_bytes key) {
+    struct step path[XKV__TREE_HEIGHT_MAX];
+    struct probe at = probe_at(key);
+    struct leaf *leaf;
+
+    return tree->root ? touch(tree, &at, path, &leaf) : XKV_OK;
+}
+
+int xkv__tree_replace(xkv__tree *tree, xkv__entry *entry) {
+    struct step path[XKV__TREE_HEIGHT_MAX];
+    struct probe at = probe_at(xkv__entry_key(entry));
+    struct leaf *leaf;
+    bool found;
+    int error = touch(tree, &at, path, &leaf);
+
+    if (error != XKV_OK)
+        return error;
+    unsigned i = leaf_search(leaf, &at, &found);
+    xkv__entry_release(leaf->entry[i]);
+    leaf->entry[i] = entry;
+    return XKV_OK;
 }
 
 /* -- Deleting ---------------------------------------------------------------- */
@@ -608,9 +653,7 @@ int xkv__tree_delete(xkv__tree *tree, xkv_bytes key) {
 
     if (!xkv__tree_get(tree, key))
         return XKV_E_KEY_NOT_FOUND;
-    int error = unshare(&tree->root, tree->height);
-    if (error == XKV_OK)
-        error = descend(tree, &at, NULL, path, &leaf);
+    int error = touch(tree, &at, path, &leaf);
     if (error != XKV_OK)
         return error;
     unsigned i = leaf_search(leaf, &at, &found), tail = --leaf->base.n - i;

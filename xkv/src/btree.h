@@ -28,7 +28,9 @@ typedef struct xkv__entry {
 
 /* A new entry with one reference, which is the caller's; NULL when memory is short. */
 xkv__entry *xkv__entry_new(xkv_bytes key, xkv_bytes value);
-void xkv__entry_release(xkv__entry *entry);
+/* One more reference; returns entry. */
+xkv__entry *xkv__entry_refer(xkv__entry *entry);
+void xkv__entry_release(xkv__entry *entry); /* NULL is allowed */
 
 static inline xkv_bytes xkv__entry_key(const xkv__entry *entry) {
     xkv_bytes key = {entry->bytes, entry->key_len};
@@ -67,6 +69,10 @@ const xkv__entry *xkv__tree_get(const xkv__tree *tree, xkv_bytes key);
  * content is as before and the reference is still the caller's. */
 int xkv__tree_put(xkv__tree *tree, xkv__entry *entry);
 
+/* The same, and *old gets the entry that was replaced, NULL if none was. Its
+ * reference is the caller's. */
+int xkv__tree_exchange(xkv__tree *tree, xkv__entry *entry, xkv__entry **old);
+
 /* The same for an entry whose key is greater than all that are there, which
  * the caller knows: keys that come in order are loaded without searching. */
 int xkv__tree_append(xkv__tree *tree, xkv__entry *entry);
@@ -75,6 +81,15 @@ int xkv__tree_append(xkv__tree *tree, xkv__entry *entry);
  * are shared must be copied, and there was no memory to. Never fails for want
  * of memory on a tree that shares nothing. */
 int xkv__tree_delete(xkv__tree *tree, xkv_bytes key);
+
+/* Makes the nodes on the way to a key the tree's own, so that deleting it, or
+ * putting another entry in its place, cannot fail as long as no clone is made.
+ * XKV_OK or XKV_E_STORE_FULL. */
+int xkv__tree_touch(xkv__tree *tree, xkv_bytes key);
+
+/* Puts an entry in the place of the one with the same key, which must be
+ * there. Takes over the caller's reference. Fails only as touch does. */
+int xkv__tree_replace(xkv__tree *tree, xkv__entry *entry);
 
 /* How many keys are less than key. */
 uint64_t xkv__tree_rank(const xkv__tree *tree, xkv_bytes key);

@@ -7,9 +7,15 @@
  * The layers, from the top:
  *
  *   store.c      handles, the registry of open stores, queues, group commit
- *   engine.c     the meaning of every command, written once over xkv__backend
- *   backend_*.c  ordered maps: memory, LMDB (and lmdb_file.c, long_key.c)
- *   btree.c      the counted B-tree: memory's data, and LMDB's key index
+ *   commands.c   the table of commands, and what arguments must be like
+ *   engine.c     runs a command in a transaction
+ *   single.c, many.c, claiming.c, insight.c
+ *                the meaning of every command, written once over xkv__backend
+ *   choose.c, cursor.c, json.c, items.c
+ *                what they share: random choices, cursors, equality, packing
+ *   claims.c     who holds which key
+ *   backend_*.c  ordered maps: memory, LMDB (with file.c, records.c, verify.c)
+ *   btree.c      the counted B-tree: memory's data, LMDB's key index, claims
  *   base.c       allocation, clock, randomness, errors, replies, text
  */
 #ifndef XKV_INTERNAL_H
@@ -85,9 +91,6 @@ void *xkv__reply_room(xkv_reply *reply, size_t size);
 /* Sets the data to a copy of bytes. */
 int xkv__reply_bytes(xkv_reply *reply, xkv_bytes bytes);
 
-/* Appends one packed entry. */
-int xkv__reply_entry(xkv_reply *reply, xkv_bytes key, xkv_bytes value);
-
 /* Fails the reply: status, and the message as data. Returns code. */
 int xkv__reply_fail(xkv_reply *reply, int code, const char *format, ...) XKV__PRINTF(3, 4);
 
@@ -109,7 +112,7 @@ typedef enum xkv__mode {
     XKV__READ,     /* short: a few steps */
     XKV__SNAPSHOT, /* long: must not keep writers waiting */
     XKV__WRITE,    /* one write call at the most: abort need not undo it */
-    XKV__BATCH     /* any number of writes; abort undoes them all */
+    XKV__BATCH     /* any number of writes; abort undoes them all, but see touch */
 } xkv__mode;
 
 typedef struct xkv__backend xkv__backend;
@@ -119,9 +122,19 @@ typedef struct xkv__txn xkv__txn;
  * its next write. */
 typedef struct xkv__range {
     xkv_bytes prefix; /* the caller's bytes */
+    bool ranked;      /* ranks are known: select and rank take O(log n) */
     uint64_t first;   /* the rank of the first of them, where ranks are known */
     uint64_t count;
 } xkv__range;
+
+/* What there is to tell about a store besides its keys. */
+typedef struct xkv__facts {
+    uint64_t count; /* of keys, as the data has them */
+    bool indexed;   /* it keeps an index of keys */
+    uint64_t index_count;
+    const char *path; /* NULL: not on disk */
+    int64_t size;     /* of the file, in bytes */
+} xkv__facts;
 
 typedef struct xkv__backend_ops {
     const char *name;
@@ -146,6 +159,11 @@ typedef struct xkv__backend_ops {
     /* XKV_E_KEY_NOT_FOUND if there is none; changes nothing then. */
     int (*del)(xkv__txn *txn, xkv_bytes key);
     int (*clear)(xkv__txn *txn);
+    /* Sees to it that a del of key, later in this transaction, cannot fail for
+     * want of memory. A command that deletes many keys touches all of them
+     * first, and after the first del does nothing that can fail: a backend
+     * whose del cannot fail then need not be able to undo it. */
+    int (*touch)(xkv__txn *txn, xkv_bytes key);
 
     /* Moves the cursor to the first key that is not less than key, or to the
      * following one. XKV_E_KEY_NOT_FOUND at the end. value may be NULL. */
@@ -158,20 +176,35 @@ typedef struct xkv__backend_ops {
      * was found last. May move the cursor. */
     int (*select)(xkv__txn *txn, const xkv__range *range, uint64_t n, xkv_bytes *key);
 
+    /* How many keys are less than key; only if the range is ranked. */
+    uint64_t (*rank)(xkv__txn *txn, xkv_bytes key);
+
     /* Builds the key index anew, if there is one. */
     int (*rebuild)(xkv__txn *txn);
+
+    /* The number that all tokens of claims given out so far are below, and
+     * raising it, so that it outlasts the process if the store does. save
+     * counts as a write. */
+    int (*load_tokens)(xkv__txn *txn, uint64_t *end);
+    int (*save_tokens)(xkv__txn *txn, uint64_t end);
+
+    int (*describe)(xkv__txn *txn, xkv__facts *facts);
 } xkv__backend_ops;
+
+typedef struct xkv__claims xkv__claims; /* see claims.h */
 
 /* Every backend's own struct starts with this. */
 struct xkv__backend {
     const xkv__backend_ops *ops;
-    int serialization; /* of the values: xkv_serialization; set by who opens it */
+    const xkv_options *options; /* these two are set by who opens it */
+    xkv__claims *claims;
 };
 
 /* And every transaction with this. */
 struct xkv__txn {
     xkv__backend *backend;
     xkv__mode mode;
+    bool undoes; /* commit can fail, or abort has to undo: changes must be kept apart */
     bool broken; /* a write failed half way: only abort is left */
 };
 
@@ -193,10 +226,14 @@ int xkv__mem_open(xkv__backend **backend);
 struct xkv__file;
 int xkv__lmdb_open(const xkv_options *options, struct xkv__file *file, xkv__backend **backend);
 
-/* -- engine.c ---------------------------------------------------------------- */
+/* -- commands.c and engine.c ---------------------------------------------------------------- */
 
 /* Checks a command against the table. XKV_OK, or the reply is filled. */
 int xkv__check(const xkv_options *options, const xkv_command *command, xkv_reply *reply);
+
+/* What xkv_check_entry does, for a store's options. */
+int xkv__check_entry(const xkv_options *options, xkv_bytes key, xkv_bytes value, char *message,
+                     size_t size);
 
 /* Runs a checked command in a transaction of its own. Returns reply->status. */
 int xkv__run(xkv__backend *backend, const xkv_command *command, xkv_reply *reply);
@@ -219,6 +256,9 @@ int xkv__options_check(const xkv_options *options, char *message, size_t size);
 #define XKV__VALUE_TEXT 64
 const char *xkv__options_difference(const xkv_options *one, const xkv_options *other,
                                     char a[XKV__VALUE_TEXT], char b[XKV__VALUE_TEXT]);
+
+/* "json", "string" or "binary"; static. */
+const char *xkv__serialization_name(int serialization);
 
 /* A deep copy's text fields belong to it: free them with xkv__options_free. */
 int xkv__options_copy(xkv_options *to, const xkv_options *from);

@@ -321,6 +321,10 @@ static bool in_range(const struct row *row, const xkv_options *options) {
     }
 }
 
+const char *xkv__serialization_name(int serialization) {
+    return serializations[serialization];
+}
+
 int xkv__options_check(const xkv_options *options, char *message, size_t size) {
     char got[XKV__VALUE_TEXT];
 

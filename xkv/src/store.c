@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "claims.h"
 #include "file.h"
 
 struct request;
@@ -32,6 +33,7 @@ struct core {
     xkv_options options; /* own copies of texts; the path is absolute */
     xkv__file *file;     /* disk: owned by the backend */
     xkv__backend *backend;
+    xkv__claims *claims;
     bool queues; /* there is a writer thread */
     pthread_t writer;
     pthread_mutex_t mutex;
@@ -146,27 +148,42 @@ static void store_release(xkv_store *store) {
         xkv__free(store);
 }
 
-static xkv_bytes copy_bytes(xkv_bytes bytes, unsigned char **at) {
-    xkv_bytes copy = {*at, bytes.len};
+/* Where the bytes of a command's arguments are. */
+static const size_t arguments[] = {
+    offsetof(xkv_command, key),   offsetof(xkv_command, value),  offsetof(xkv_command, expected),
+    offsetof(xkv_command, items), offsetof(xkv_command, prefix), offsetof(xkv_command, cursor),
+    offsetof(xkv_command, owner),
+};
+enum { ARGUMENTS = sizeof arguments / sizeof arguments[0] };
 
-    if (bytes.len > 0)
-        memcpy(*at, bytes.data, bytes.len);
-    *at += bytes.len;
-    return copy;
+static xkv_bytes *argument(xkv_command *command, size_t i) {
+    return (xkv_bytes *)(void *)((char *)command + arguments[i]);
+}
+
+static size_t arguments_size(xkv_command command) {
+    size_t size = 0;
+
+    for (size_t i = 0; i < ARGUMENTS; i++)
+        size += argument(&command, i)->len;
+    return size;
 }
 
 /* A request with copies of the command's arguments; NULL when memory is short. */
 static struct request *request_new(const xkv_command *command) {
-    size_t size = command->key.len + command->value.len + command->prefix.len;
-    struct request *request = xkv__alloc(offsetof(struct request, bytes) + size);
+    size_t size = offsetof(struct request, bytes) + arguments_size(*command);
+    struct request *request = xkv__alloc(size);
 
     if (!request)
         return NULL;
     unsigned char *at = request->bytes;
     request->command = *command;
-    request->command.key = copy_bytes(command->key, &at);
-    request->command.value = copy_bytes(command->value, &at);
-    request->command.prefix = copy_bytes(command->prefix, &at);
+    for (size_t i = 0; i < ARGUMENTS; i++) {
+        xkv_bytes *bytes = argument(&request->command, i);
+        if (bytes->len > 0)
+            memcpy(at, bytes->data, bytes->len);
+        bytes->data = at;
+        at += bytes->len;
+    }
     xkv_reply_init(&request->own_reply, NULL, 0);
     request->reply = &request->own_reply;
     return request;
@@ -379,6 +396,7 @@ static struct core *find_path(const char *path) {
 }
 
 static void core_free(struct core *core) {
+    xkv__claims_free(core->claims);
     monitor_destroy(&core->mutex, &core->arrived);
     xkv__options_free(&core->options);
     xkv__free(core);
@@ -389,13 +407,19 @@ static int core_start(struct core *core, xkv__file *file) {
     int error;
 
     core->file = file;
+    core->claims = xkv__claims_new();
+    if (!core->claims) {
+        xkv__file_close(file, true);
+        return XKV_E_STORE_FULL;
+    }
     if (file)
         error = xkv__lmdb_open(&core->options, file, &core->backend);
     else
         error = xkv__mem_open(&core->backend);
     if (error != XKV_OK)
         return error;
-    core->backend->serialization = core->options.serialization;
+    core->backend->options = &core->options;
+    core->backend->claims = core->claims;
     core->queues = core->backend->ops->waits(core->backend);
     if (core->queues)
         error = start_writer(core);
@@ -553,13 +577,18 @@ const xkv_options *xkv_store_options(const xkv_store *store) {
     return &store->core->options;
 }
 
+int xkv_check_entry(const xkv_store *store, xkv_bytes key, xkv_bytes value, char *message,
+                    size_t size) {
+    return xkv__check_entry(&store->core->options, key, value, message, size);
+}
+
 /* -- Running commands -------------------------------------------------------- */
 
 /* Whether a command must wait its turn in the writer's list. */
 static bool must_queue(xkv_store *store, const xkv_command *command) {
     if (!store->core->queues)
         return false;
-    return xkv_op_describe(command->op)->access != XKV_ACCESS_READ ||
+    return xkv_op_describe(command->op)->access >= XKV_ACCESS_ORDERED ||
            atomic_load_explicit(&store->pending, memory_order_acquire) != 0;
 }
 

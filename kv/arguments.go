@@ -1,0 +1,345 @@
+package kv
+
+// From the arguments of a call to a command.
+//
+// There is one reader for each kind of argument; which arguments a method has,
+// and of what kinds, stands in the library's tables. Much of what is read here
+// may be script code (getters, iterators, toJSON, the traps of a Proxy), which
+// may call methods itself: nothing that is being filled may be where such a
+// call finds it.
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/grafana/sobek"
+
+	"example.com/xk6-kv/xkv"
+)
+
+// argument is one that a method takes.
+type argument struct {
+	xkv.ArgumentInfo
+}
+
+func newArguments(operation xkv.Operation, bits xkv.Argument) []argument {
+	var arguments []argument
+	for _, info := range bits.Describe() {
+		if info.Bit == xkv.Limit {
+			if operation.LimitMax > 0 {
+				info.Max = operation.LimitMax
+			}
+			if operation.Required&xkv.Limit != 0 {
+				info.Min = 1
+			}
+		}
+		arguments = append(arguments, argument{info})
+	}
+	return arguments
+}
+
+// isEncoded tells whether the argument is, or has, a value to be stored. Those
+// are read last: what they are encoded to must not be overwritten by a call
+// that a getter makes, and nothing is encoded for a call that cannot succeed.
+func (a *argument) isEncoded() bool {
+	return a.Kind == xkv.KindValue || a.Kind == xkv.KindEntries
+}
+
+// is says what an argument must be.
+func (a *argument) is() string {
+	switch a.Kind {
+	case xkv.KindKey:
+		return "a string that is not empty"
+	case xkv.KindText:
+		return "a string"
+	case xkv.KindInteger:
+		return "an integer"
+	case xkv.KindBoolean:
+		return "true or false"
+	case xkv.KindKeys:
+		return "an array, or another iterable, of strings"
+	case xkv.KindEntries:
+		return "a plain object {key: value, …}"
+	case xkv.KindClaim:
+		return "a claim {id, key, token}"
+	case xkv.KindClaims:
+		return "an array, or another iterable, of claims {id, key, token}"
+	default:
+		return "a value"
+	}
+}
+
+// request is what the arguments of a call are read into.
+type request struct {
+	command xkv.Command
+	value   sobek.Value // the one to be stored, as it was passed
+	old     []byte      // what the command expects is kept here
+	items   []byte      // and here its items are packed
+	bad     []badEntry
+}
+
+// begin takes the virtual user's request. There are more only while the code of
+// arguments makes calls itself.
+func (kv *kvObject) begin(m *method) *request {
+	r := kv.spare
+	kv.spare = nil
+	if r == nil {
+		r = &request{}
+	}
+	r.command.Op, r.command.Flags = m.Op, m.Flags
+	return r
+}
+
+// end lets go of all that the request refers to.
+func (kv *kvObject) end(r *request) {
+	r.command = xkv.Command{}
+	r.value, r.bad = nil, nil
+	r.old, r.items = emptied(r.old), emptied(r.items)
+	kv.spare = r
+}
+
+// emptied returns a buffer for further use, unless it has become large.
+func emptied(buffer []byte) []byte {
+	if cap(buffer) > keptBuffer {
+		return nil
+	}
+	return buffer[:0]
+}
+
+// readArguments reads positional arguments and options.
+func (kv *kvObject) readArguments(r *request, m *method, call sobek.FunctionCall) error {
+	encodes := false
+	for n := range m.positional {
+		a := &m.positional[n]
+		if n >= len(call.Arguments) && a.Bit&(xkv.Old|xkv.New) != 0 {
+			return invalid("%s: %s is missing; it takes %s", m.Name, a.Name, namesOf(m.positional))
+		}
+		if a.isEncoded() {
+			encodes = true
+			continue
+		}
+		if err := kv.readArgument(r, m, a, call.Argument(n)); err != nil {
+			return err
+		}
+	}
+	if len(m.fields) > 0 {
+		if err := kv.readFields(r, m, call.Argument(len(m.positional))); err != nil {
+			return err
+		}
+	}
+	if !encodes || kv.isHopeless(r, m) {
+		return nil
+	}
+	for n := range m.positional {
+		if a := &m.positional[n]; a.isEncoded() {
+			if err := kv.readArgument(r, m, a, call.Argument(n)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// isHopeless tells whether a call will be refused whatever its values are. Then
+// none of their code runs; the words come from where the rule is.
+func (kv *kvObject) isHopeless(r *request, m *method) bool {
+	return kv.closed || kv.handle.readOnly ||
+		m.Arguments&xkv.Key != 0 && isNoKey(r.command.Key)
+}
+
+func isNoKey(key string) bool { return key == "" || len(key) > xkv.KeyMax }
+
+// readFields reads a method's options argument.
+func (kv *kvObject) readFields(r *request, m *method, options sobek.Value) error {
+	var seen xkv.Argument
+	err := kv.eachField(m.Name, "options", options, func(name string, value sobek.Value) error {
+		for n := range m.fields {
+			if a := &m.fields[n]; a.Name == name {
+				seen |= a.Bit
+				return kv.readArgument(r, m, a, value)
+			}
+		}
+		return unknownField(m, name)
+	})
+	if err == nil && m.Required&^seen != 0 {
+		return missingField(m, seen)
+	}
+	return err
+}
+
+func missingField(m *method, seen xkv.Argument) error {
+	missing := newArguments(m.Operation, m.Required&^seen)[0]
+	return invalid("%s: %s is missing; give %s as {%s: …}", m.Name, missing.Name, missing.is(),
+		missing.Name)
+}
+
+func unknownField(m *method, name string) error {
+	hint := "; it takes " + namesOf(m.fields)
+	if nearest := xkv.Nearest(name, namesIn(m.fields)); nearest != "" {
+		hint = fmt.Sprintf("; did you mean %q?", nearest)
+	}
+	return invalid("%s: there is no option %q%s", m.Name, name, hint)
+}
+
+func namesIn(arguments []argument) []string {
+	names := make([]string, len(arguments))
+	for n := range arguments {
+		names[n] = arguments[n].Name
+	}
+	return names
+}
+
+func namesOf(arguments []argument) string { return strings.Join(namesIn(arguments), ", ") }
+
+// readArgument reads an argument of any kind.
+func (kv *kvObject) readArgument(r *request, m *method, a *argument, v sobek.Value) error {
+	switch a.Kind {
+	case xkv.KindKey, xkv.KindText:
+		return r.readText(m, a, v)
+	case xkv.KindInteger:
+		return r.readInteger(m, a, v)
+	case xkv.KindBoolean:
+		return kv.readBoolean(r, m, a, v)
+	case xkv.KindKeys:
+		return kv.readKeys(r, m, a, v)
+	case xkv.KindEntries:
+		return kv.readEntries(r, m, a, v)
+	case xkv.KindClaim:
+		return kv.readClaim(r, m, a, v)
+	case xkv.KindClaims:
+		return kv.readClaims(r, m, a, v)
+	default:
+		return kv.readValue(r, m, a, v)
+	}
+}
+
+func wrongType(m *method, a *argument, v sobek.Value) error {
+	return invalid("%s: %s must be %s; it is %s", m.Name, a.Name, a.is(), describe(v))
+}
+
+func (r *request) readText(m *method, a *argument, v sobek.Value) error {
+	text, ok := keyText(v)
+	if !ok {
+		return wrongType(m, a, v)
+	}
+	*r.command.Text(a.Bit) = text
+	return nil
+}
+
+// readInteger reads a field, or what is a value, though not one to be stored:
+// a positional argument.
+func (r *request) readInteger(m *method, a *argument, v sobek.Value) error {
+	number, ok := integer(v)
+	switch {
+	case !ok && m.Arguments&a.Bit != 0:
+		return &xkv.Error{Code: xkv.ValueNumber, Message: fmt.Sprintf(
+			"%s: %s must be %s; it is %s", m.Name, a.Name, a.is(), describe(v))}
+	case !ok:
+		return wrongType(m, a, v)
+	case number < a.Min || number > a.Max:
+		if err := xkv.CheckInteger(m.Op, a.Bit, number); err != nil {
+			return err
+		}
+	}
+	*r.command.Integer(a.Bit) = number
+	return nil
+}
+
+// integer reads an integral Number.
+func integer(v sobek.Value) (int64, bool) {
+	if _, isObject := v.(*sobek.Object); isObject || v == nil {
+		return 0, false
+	}
+	switch number := v.Export().(type) {
+	case int64:
+		return number, true
+	case float64:
+		if math.Trunc(number) == number && -1<<63 <= number && number < 1<<63 {
+			return int64(number), true
+		}
+	}
+	return 0, false
+}
+
+func (kv *kvObject) readBoolean(r *request, m *method, a *argument, v sobek.Value) error {
+	switch v {
+	case kv.decoder.yes:
+		r.command.Flags |= a.Bit
+	case kv.decoder.no:
+		r.command.Flags &^= a.Bit
+	default:
+		return wrongType(m, a, v)
+	}
+	return nil
+}
+
+// Values.
+
+func (kv *kvObject) readValue(r *request, m *method, a *argument, v sobek.Value) error {
+	if a.Bit == xkv.Old {
+		return kv.readOld(r, m, a, v)
+	}
+	data, err := kv.encoder.encode(v, kv.handle.serialization)
+	if err != nil {
+		return unstorable(r, m, a, err)
+	}
+	r.command.Value, r.value = data, v
+	return nil
+}
+
+// readOld reads what must be there. A method that stores something in its place
+// may also be told that nothing is.
+func (kv *kvObject) readOld(r *request, m *method, a *argument, v sobek.Value) error {
+	replaces := m.Arguments&xkv.New != 0
+	switch {
+	case sobek.IsUndefined(v) && replaces:
+		r.command.Expect = xkv.ExpectAbsent
+		return nil
+	case sobek.IsUndefined(v):
+		return wrongType(m, a, v)
+	case sobek.IsNull(v) && replaces && kv.handle.serialization != serializationJSON:
+		r.command.Expect = xkv.ExpectAbsent // there is no null to be found
+		return nil
+	case sobek.IsNull(v) && replaces:
+		r.command.Expect = xkv.ExpectAbsentOrValue
+	}
+	data, err := kv.encoder.encode(v, kv.handle.serialization)
+	if err != nil {
+		return unstorable(r, m, a, err)
+	}
+	r.old = append(r.old, data...) // the encoder writes the new value into the same place
+	r.command.Expected = r.old
+	return nil
+}
+
+// unstorable turns an encoder's error into the call's.
+func unstorable(r *request, m *method, a *argument, err error) error {
+	var refusal *serializerError
+	if !errors.As(err, &refusal) {
+		return err // thrown by the value's own code
+	}
+	return &xkv.Error{
+		Code: xkv.Serializer,
+		Message: fmt.Sprintf("%s %s: %s", m.Name, quote(r.command.Key),
+			refusal.about(valueName(a))),
+	}
+}
+
+func valueName(a *argument) string {
+	if a.Bit&(xkv.Old|xkv.New) != 0 {
+		return a.Name
+	}
+	return "value"
+}
+
+// quote shows a key in a message, cut if it is long.
+func quote(key string) string {
+	const shown = 60
+	if len(key) <= shown {
+		return strconv.Quote(key)
+	}
+	return strconv.Quote(strings.ToValidUTF8(key[:shown], "")) + "…"
+}

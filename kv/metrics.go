@@ -1,0 +1,285 @@
+package kv
+
+// What k6 is told about calls and stores.
+//
+// Metrics of calls are wanted for every call, so what they need is made once:
+// the tags of each method, for each set of tags that the virtual user has.
+
+import (
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unicode"
+
+	"go.k6.io/k6/v2/js/common"
+	"go.k6.io/k6/v2/js/modules"
+	"go.k6.io/k6/v2/metrics"
+
+	"example.com/xk6-kv/xkv"
+)
+
+const metricPrefix = "xk6_kv_"
+
+// gauges are what reportStats emits: where in the reply a number stands, and
+// the tag "index" of those that come for several structures.
+var gauges = []struct {
+	name     string
+	contains metrics.ValueType
+	path     string
+	index    string
+}{
+	{"keys", metrics.Default, "count", ""},
+	{"claims_live", metrics.Default, "claims.live", ""},
+	{"claims_expired", metrics.Default, "claims.expired", ""},
+	{"index_keys", metrics.Default, "index.keysList", "keys_list"},
+	{"index_keys", metrics.Default, "index.keysMap", "keys_map"},
+	{"index_keys", metrics.Default, "index.ost", "ost"},
+	{"index_consistent", metrics.Default, "index.consistent", ""},
+	{"disk_size_bytes", metrics.Data, "disk.sizeBytes", ""},
+}
+
+// metricSet is what the module has registered with k6.
+type metricSet struct {
+	registry *metrics.Registry
+
+	operations, duration, failed, errors, empty, inFlight *metrics.Metric
+
+	gauges []*metrics.Metric // in the order of the table above
+}
+
+// registerMetrics registers all metrics with k6, once for all virtual users.
+func (r *RootModule) registerMetrics(vu modules.VU) *metricSet {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	registry := vu.InitEnv().Registry
+	if r.metrics != nil && r.metrics.registry == registry {
+		return r.metrics
+	}
+	add := func(name string, kind metrics.MetricType, contains metrics.ValueType) *metrics.Metric {
+		metric, err := registry.NewMetric(metricPrefix+name, kind, contains)
+		if err != nil {
+			common.Throw(vu.Runtime(), err)
+		}
+		return metric
+	}
+	set := &metricSet{
+		registry:   registry,
+		operations: add("operations_total", metrics.Counter, metrics.Default),
+		duration:   add("operation_duration", metrics.Trend, metrics.Time),
+		failed:     add("operation_failed", metrics.Rate, metrics.Default),
+		errors:     add("errors_total", metrics.Counter, metrics.Default),
+		empty:      add("empty_result", metrics.Rate, metrics.Default),
+		inFlight:   add("async_in_flight", metrics.Gauge, metrics.Default),
+	}
+	for _, gauge := range gauges {
+		set.gauges = append(set.gauges, add(gauge.name, metrics.Gauge, gauge.contains))
+	}
+	r.metrics = set
+	return set
+}
+
+// storeTags are the tags that say what kind of store a sample is of.
+type storeTags struct{ backend, trackKeys, serialization string }
+
+// meter emits what concerns one virtual user and one store.
+type meter struct {
+	*metricSet
+	storeTags
+	perCall  bool
+	inFlight *atomic.Int64 // calls of all virtual users that wait, to stores of this kind
+	methods  int
+	known    map[*metrics.TagSet]*tagSets
+	last     *tagSets
+}
+
+// tagSets are the tags of samples, while a virtual user has tags of its own.
+type tagSets struct {
+	user, store *metrics.TagSet
+	methods     []methodTags // by operation
+}
+
+type methodTags struct{ method, succeeded, failed *metrics.TagSet }
+
+// As many tags of virtual users are remembered.
+const mostTagSets = 64
+
+func (i *instance) newMeter(options xkv.Options) *meter {
+	tags := storeTags{
+		backend:       "disk",
+		trackKeys:     strconv.FormatBool(options.TrackKeys),
+		serialization: serialization(options.Serialization).String(),
+	}
+	if options.Memory {
+		tags.backend = "memory"
+	}
+	return &meter{
+		metricSet: i.metrics, storeTags: tags, perCall: options.Metrics,
+		inFlight: i.root.inFlight(tags), methods: len(i.root.methods),
+		known: make(map[*metrics.TagSet]*tagSets),
+	}
+}
+
+// inFlight is the count that all stores of a kind share.
+func (r *RootModule) inFlight(tags storeTags) *atomic.Int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.traffic[tags] == nil {
+		r.traffic[tags] = new(atomic.Int64)
+	}
+	return r.traffic[tags]
+}
+
+// tagsFor returns the tags to be used while the virtual user has these.
+func (m *meter) tagsFor(user *metrics.TagSet) *tagSets {
+	if m.last != nil && m.last.user == user {
+		return m.last
+	}
+	tags := m.known[user]
+	if tags == nil {
+		if len(m.known) == mostTagSets {
+			clear(m.known)
+		}
+		tags = &tagSets{
+			user: user,
+			store: user.With("backend", m.backend).With("track_keys", m.trackKeys).
+				With("serialization", m.serialization),
+			methods: make([]methodTags, m.methods),
+		}
+		m.known[user] = tags
+	}
+	m.last = tags
+	return tags
+}
+
+func (t *tagSets) of(m *method) *methodTags {
+	tags := &t.methods[m.Op]
+	if tags.method == nil {
+		tags.method = t.store.With("op", m.snakeName)
+		tags.succeeded = tags.method.With("status", "ok")
+		tags.failed = tags.method.With("status", "error")
+	}
+	return tags
+}
+
+// batch is samples of one moment.
+type batch struct {
+	samples  metrics.Samples
+	time     time.Time
+	metadata map[string]string
+}
+
+func (b *batch) add(metric *metrics.Metric, tags *metrics.TagSet, value float64) {
+	b.samples = append(b.samples, metrics.Sample{
+		TimeSeries: metrics.TimeSeries{Metric: metric, Tags: tags},
+		Time:       b.time, Value: value, Metadata: b.metadata,
+	})
+}
+
+func (b *batch) push(vu modules.VU) {
+	metrics.PushIfNotDone(vu.Context(), vu.State().Samples, b.samples)
+}
+
+// A call has this many samples at the most.
+const samplesPerCall = 6
+
+// observe emits what is to be told about a call that settles now. failure is
+// the name of an error, or "".
+func (o *outcome) observe(failure string, isEmpty bool) {
+	m, state := o.kv.handle.meter, o.kv.vu.State()
+	if state == nil {
+		return
+	}
+	current := state.Tags.GetCurrentValues()
+	sets := m.tagsFor(current.Tags)
+	tags := sets.of(o.method)
+	b := batch{
+		samples: make(metrics.Samples, 0, samplesPerCall),
+		time:    time.Now(), metadata: current.Metadata,
+	}
+	status := tags.succeeded
+	if failure != "" {
+		status = tags.failed
+		b.add(m.errors, tags.method.With("error_type", failure), 1)
+	} else if o.method.mayBeEmpty {
+		b.add(m.empty, tags.method, metrics.B(isEmpty))
+	}
+	b.add(m.operations, status, 1)
+	b.add(m.duration, status, metrics.D(b.time.Sub(o.started)))
+	b.add(m.failed, tags.method, metrics.B(failure != ""))
+	b.add(m.metricSet.inFlight, sets.store, float64(m.inFlight.Load()))
+	b.push(o.kv.vu)
+}
+
+// depart and arrive count a call that waits.
+func (m *meter) depart(vu modules.VU) {
+	waiting := m.inFlight.Add(1)
+	state := vu.State()
+	if !m.perCall || state == nil {
+		return
+	}
+	current := state.Tags.GetCurrentValues()
+	b := batch{time: time.Now(), metadata: current.Metadata}
+	b.add(m.metricSet.inFlight, m.tagsFor(current.Tags).store, float64(waiting))
+	b.push(vu)
+}
+
+func (m *meter) arrive() { m.inFlight.Add(-1) }
+
+// report emits the gauges of reportStats.
+func (kv *kvObject) report(data []byte) {
+	m, state := kv.handle.meter, kv.vu.State()
+	if state == nil {
+		return
+	}
+	numbers := make(map[string]float64)
+	flatten(data, "", numbers)
+	current := state.Tags.GetCurrentValues()
+	b := batch{time: time.Now(), metadata: current.Metadata}
+	for n, gauge := range gauges {
+		number, there := numbers[gauge.path]
+		if !there {
+			continue
+		}
+		tags := m.tagsFor(current.Tags).store
+		if gauge.index != "" {
+			tags = tags.With("index", gauge.index)
+		}
+		b.add(m.gauges[n], tags, number)
+	}
+	b.push(kv.vu)
+}
+
+// flatten notes the numbers in an item by their paths: "claims.live". It returns
+// what follows the item.
+func flatten(data []byte, path string, numbers map[string]float64) []byte {
+	var item xkv.Item
+	data = item.Read(data)
+	path += string(item.Name)
+	switch item.Kind {
+	case xkv.ItemInteger:
+		numbers[path] = float64(item.Number)
+	case xkv.ItemFalse, xkv.ItemTrue:
+		numbers[path] = metrics.B(item.Kind == xkv.ItemTrue)
+	case xkv.ItemArray, xkv.ItemObject:
+		if path != "" {
+			path += "."
+		}
+		for range item.Number {
+			data = flatten(data, path, numbers)
+		}
+	}
+	return data
+}
+
+// snakeCase turns claimRandomMany into claim_random_many.
+func snakeCase(name string) string {
+	var b strings.Builder
+	for _, r := range name {
+		if unicode.IsUpper(r) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
