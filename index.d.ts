@@ -201,18 +201,27 @@ declare module "k6/x/kv" {
   /** The field `metrics` of {@link OpenKvOptions}. */
   export interface MetricsOptions {
     /**
-     * Accepted; this version emits no metrics of its own.
+     * Emit k6 metrics about every call made in `setup`, `teardown` and
+     * iterations: `xk6_kv_operations_total`, `xk6_kv_operation_duration`,
+     * `xk6_kv_operation_failed`, `xk6_kv_errors_total`, `xk6_kv_empty_result`
+     * and `xk6_kv_async_in_flight`. All handles on a store must agree.
      *
      * @defaultValue `false`
      */
     operations?: boolean | null;
   }
 
-  /** Options of {@link KV.list}. */
-  export interface ListOptions {
+  /**
+   * Options of {@link KV.randomKey}, {@link KV.popRandom}, {@link KV.count} and
+   * {@link KV.allocationStats}.
+   */
+  export interface PrefixOptions {
     /** Only keys that start with this text. Default: every key. */
     prefix?: string | null;
+  }
 
+  /** Options of {@link KV.list}. */
+  export interface ListOptions extends PrefixOptions {
     /**
      * At most so many entries, an integer up to 250,000; 0, less or nothing
      * means all. Default: all.
@@ -220,13 +229,126 @@ declare module "k6/x/kv" {
     limit?: number | null;
   }
 
-  /** Options of {@link KV.randomKey}, {@link KV.popRandom} and {@link KV.count}. */
-  export interface RandomKeyOptions {
-    /** Only keys that start with this text. Default: every key. */
-    prefix?: string | null;
+  /** Options of {@link KV.listKeys}. */
+  export interface ListKeysOptions extends PrefixOptions {
+    /** At most so many keys; 0, less or nothing means all. Default: all. */
+    limit?: number | null;
   }
 
-  // --- values --------------------------------------------------------------
+  /** Options of {@link KV.scan} and {@link KV.scanKeys}. */
+  export interface ScanOptions extends PrefixOptions {
+    /**
+     * At most so many on this page, an integer up to 100,000; 0, less or nothing
+     * means all. Default: all.
+     */
+    limit?: number | null;
+
+    /**
+     * Where to go on: the `cursor` of the page before, with the same prefix.
+     * Default: `""`, from the beginning.
+     */
+    cursor?: string | null;
+  }
+
+  /** Options of {@link KV.deleteByPrefix}. */
+  export interface DeleteByPrefixOptions {
+    /** Only keys that start with this text; `""`: every key. */
+    prefix: string;
+
+    /** At most so many keys, the first ones in order: 1 to 100,000. */
+    limit: number;
+  }
+
+  /** Options of {@link KV.randomKeys}. */
+  export interface RandomKeysOptions extends PrefixOptions {
+    /** How many keys: 1 to 1,000,000. */
+    count: number;
+
+    /**
+     * Whether all keys must differ. With `false` each is drawn by itself.
+     *
+     * @defaultValue `true`
+     */
+    unique?: boolean | null;
+  }
+
+  /** Options of {@link KV.popRandomMany}. */
+  export interface PopRandomManyOptions extends PrefixOptions {
+    /** How many entries at most: 1 to 1,000,000. */
+    count: number;
+  }
+
+  /** Options of {@link KV.claimKey}. */
+  export interface ClaimOptions {
+    /**
+     * Who claims, for people and logs: at most 256 bytes.
+     *
+     * @defaultValue `""`
+     */
+    owner?: string | null;
+
+    /**
+     * How long the claim lasts unless it is renewed, in milliseconds: 1 to
+     * 86,400,000 (a day).
+     *
+     * @defaultValue `30000`
+     */
+    ttl?: number | null;
+  }
+
+  /** Options of {@link KV.claimRandom}. */
+  export interface ClaimRandomOptions extends ClaimOptions, PrefixOptions {}
+
+  /** Options of {@link KV.claimRandomMany}. */
+  export interface ClaimRandomManyOptions extends ClaimRandomOptions {
+    /** How many claims at most: 1 to 1,000,000. */
+    count: number;
+  }
+
+  /** Options of {@link KV.claimKeys}. */
+  export interface ClaimKeysOptions extends ClaimOptions {
+    /**
+     * Claim all keys or none: at the first that is busy or missing nothing is
+     * claimed, and only that key is told.
+     *
+     * @defaultValue `false`
+     */
+    allOrNothing?: boolean | null;
+  }
+
+  /** Options of {@link KV.renewClaim} and {@link KV.renewClaims}. */
+  export interface RenewOptions {
+    /** How long the claim lasts from now, in milliseconds: 1 to 86,400,000. */
+    ttl: number;
+  }
+
+  /** Options of {@link KV.completeClaim} and {@link KV.completeClaims}. */
+  export interface CompleteOptions {
+    /**
+     * Whether the key is deleted.
+     *
+     * @defaultValue `true`
+     */
+    deleteKey?: boolean | null;
+  }
+
+  /**
+   * Options of {@link KV.compareAndSwapDetailed} and
+   * {@link KV.compareAndDeleteDetailed}.
+   */
+  export interface CompareOptions {
+    /**
+     * Whether the result has `current`, the value that is there, if it is not
+     * the one expected.
+     *
+     * @defaultValue `false`
+     */
+    includeCurrentOnMismatch?: boolean | null;
+  }
+
+  type WithoutCurrent = { includeCurrentOnMismatch?: false | null };
+
+  // --- results -------------------------------------------------------------
 
   /** A key and its value, as {@link KV.list} gives them. */
   export interface Entry<T = any> {
@@ -235,6 +357,232 @@ declare module "k6/x/kv" {
     /** The value stored under it. */
     value: T;
   }
+
+  /** What {@link KV.getMany} says about one key. */
+  export type GetManyEntry<T = any> =
+    | { key: string; exists: true; value: T }
+    | { key: string; exists: false; value: null };
+
+  /** What {@link KV.getOrSet} resolves to. */
+  export interface GetOrSetResult<T = any> {
+    /** What is under the key now. */
+    value: T;
+    /** Whether it was there before; false: it is the value passed. */
+    loaded: boolean;
+  }
+
+  /** What {@link KV.swap} resolves to: `loaded` tells whether there was a value before. */
+  export type SwapResult<T = any> =
+    | { previous: T; loaded: true }
+    | { previous: null; loaded: false };
+
+  /** What {@link KV.compareAndSwapDetailed} resolves to. */
+  export type CompareAndSwapResult =
+    | { swapped: true; reason: "swapped" }
+    | { swapped: false; reason: "mismatch"; existed: boolean };
+
+  /** The same with `includeCurrentOnMismatch`. */
+  export type CompareAndSwapResultWithCurrent<T = any> =
+    | { swapped: true; reason: "swapped" }
+    | { swapped: false; reason: "mismatch"; existed: true; current: T }
+    | { swapped: false; reason: "mismatch"; existed: false; current?: undefined };
+
+  /** What {@link KV.compareAndDeleteDetailed} resolves to. */
+  export type CompareAndDeleteResult =
+    | { deleted: true; reason: "deleted" }
+    | { deleted: false; reason: "mismatch"; existed: boolean };
+
+  /** The same with `includeCurrentOnMismatch`. */
+  export type CompareAndDeleteResultWithCurrent<T = any> =
+    | { deleted: true; reason: "deleted" }
+    | { deleted: false; reason: "mismatch"; existed: true; current: T }
+    | { deleted: false; reason: "mismatch"; existed: false; current?: undefined };
+
+  /** What {@link KV.setMany} resolves to. */
+  export interface SetManyResult {
+    /** How many entries were stored: all of them. */
+    written: number;
+  }
+
+  /** What {@link KV.deleteMany} resolves to. */
+  export interface DeleteManyResult {
+    /** How many keys were removed. */
+    deleted: number;
+    /** How many were not there. */
+    missing: number;
+  }
+
+  /** What {@link KV.deleteByPrefix} resolves to. */
+  export interface DeleteByPrefixResult {
+    /** How many keys were removed. */
+    deleted: number;
+    /** Whether no key with the prefix is left. */
+    done: boolean;
+  }
+
+  /** A page that {@link KV.scan} gives. */
+  export interface ScanPage<T = any> {
+    /** The entries, in the order of their keys. */
+    entries: Entry<T>[];
+    /** What to pass for the next page; `""` on the last one. */
+    cursor: string;
+    /** Whether this is the last page. */
+    done: boolean;
+  }
+
+  /** A page that {@link KV.scanKeys} gives. */
+  export interface ScanKeysPage {
+    /** The keys, in order. */
+    keys: string[];
+    /** What to pass for the next page; `""` on the last one. */
+    cursor: string;
+    /** Whether this is the last page. */
+    done: boolean;
+  }
+
+  /**
+   * The right to a key for some time. It blocks other claims and pops of that
+   * key, nothing else: its value can be read and written by all. It ends when it
+   * is released, completed or expires, and when the key is deleted in any way.
+   */
+  export interface Claim<T = any> {
+    /** Its name, as `"claim-17"`; for display. */
+    id: string;
+    /** The key that is held. */
+    key: string;
+    /** The key and its value, as they were when it was claimed. */
+    entry: Entry<T>;
+    /** Who claimed it; `""` if nobody was named. */
+    owner: string;
+    /** A positive integer that grows with every claim and never repeats. */
+    token: number;
+    /** When it will end unless it is renewed, in milliseconds since 1970. */
+    expiresAt: number;
+  }
+
+  /** What must be given back of a claim: the claim itself or a copy of these. */
+  export type ClaimReference = Readonly<Pick<Claim, "id" | "key" | "token">>;
+
+  /** What {@link KV.claimKeys} resolves to. */
+  export interface ClaimKeysResult<T = any> {
+    /** The claims. */
+    claimed: Claim<T>[];
+    /** The keys that are held by others. */
+    busy: string[];
+    /** The keys that do not exist. */
+    missing: string[];
+  }
+
+  /** A claim that had ended before {@link KV.releaseClaims} and the like. */
+  export interface FailedClaim {
+    /** Which of the claims passed, counted from 0. */
+    index: number;
+    /** Its `id`. */
+    id: string;
+    /** Its key. */
+    key: string;
+    /** The same for all. */
+    name: "ClaimNotUpdated";
+    /** A sentence for people. */
+    message: string;
+  }
+
+  /** What {@link KV.renewClaims} resolves to. */
+  export interface RenewResult {
+    /** How many claims were passed. */
+    attempted: number;
+    /** How many of them were renewed. */
+    renewed: number;
+    /** The others. */
+    failed: FailedClaim[];
+  }
+
+  /** What {@link KV.releaseClaims} resolves to. */
+  export interface ReleaseResult {
+    /** How many claims were passed. */
+    attempted: number;
+    /** How many of them were released. */
+    released: number;
+    /** The others. */
+    failed: FailedClaim[];
+  }
+
+  /** What {@link KV.completeClaims} resolves to. */
+  export interface CompleteResult {
+    /** How many claims were passed. */
+    attempted: number;
+    /** How many of them were completed. */
+    completed: number;
+    /** The others. */
+    failed: FailedClaim[];
+  }
+
+  /** What {@link KV.stats} resolves to. */
+  export interface Stats {
+    /** Where the store lives. */
+    backend: Backend;
+    /** What its values are. */
+    serialization: Serialization;
+    /** Whether it was opened with `trackKeys`. */
+    trackKeys: boolean;
+    /** How many keys there are. */
+    count: number;
+    /** How many claims there are. */
+    claims: {
+      /** Those that hold. */
+      live: number;
+      /** Those that have expired but were not cleared away yet. */
+      expired: number;
+    };
+    /** The key index; null without `trackKeys`. */
+    index: IndexStats | null;
+    /** The file; null in memory. */
+    disk: DiskStats | null;
+  }
+
+  /** The field `index` of {@link Stats}. There is one index; three names are kept for scripts that know them. */
+  export interface IndexStats {
+    /** Always true. */
+    enabled: boolean;
+    /** How many keys the index has. */
+    keysList: number;
+    /** The same number. */
+    keysMap: number;
+    /** The same number. */
+    ost: number;
+    /** Whether the index has as many keys as the store. */
+    consistent: boolean;
+  }
+
+  /** The field `disk` of {@link Stats}. */
+  export interface DiskStats {
+    /** The file, as an absolute path. */
+    path: string;
+    /** How large it is. */
+    sizeBytes: number;
+    /** Whether it was opened with `disk.readOnly`. */
+    readOnly: boolean;
+  }
+
+  /** What {@link KV.allocationStats} resolves to. */
+  export interface AllocationStats {
+    /** The prefix asked for; `""` for every key. */
+    prefix: string;
+    /** How many keys start with it. */
+    total: number;
+    /** How many of them can be claimed now. */
+    claimable: number;
+    /** How many of them are held. */
+    claimedLive: number;
+    /** How many have a claim that has expired; these can be claimed. */
+    claimedExpired: number;
+    /** Where the store lives. */
+    backend: Backend;
+    /** Whether it was opened with `trackKeys`. */
+    trackKeys: boolean;
+  }
+
+  // --- values --------------------------------------------------------------
 
   /** What JSON can hold. */
   export type JSONValue =
@@ -301,6 +649,30 @@ declare module "k6/x/kv" {
             ? { [K in keyof V]: StorableAsJSON<V[K]> }
             : V;
 
+  /** An array or another iterable of keys; a string is none, though it can be iterated. */
+  export type Keys = Iterable<string> & object;
+
+  /** What {@link KV.setMany} can store: a plain object of values. */
+  export type StorableEntries<S extends Serialization, E> = E extends
+    | readonly any[]
+    | ReadonlyMap<any, any>
+    | ReadonlySet<any>
+    | Bytes
+    | PromiseLike<any>
+    | ((...args: any[]) => any)
+    ? "entries must be a plain object {key: value}"
+    : { [K in keyof E]: Storable<S, E[K]> };
+
+  /** What {@link KV.compareAndSwap} can expect: a value, or null or undefined. */
+  export type Expected<S extends Serialization, V> = V extends null | undefined
+    ? V
+    : Storable<S, V>;
+
+  /** What {@link KV.compareAndDelete} can expect: a value. */
+  export type ExpectedValue<S extends Serialization, V> = V extends undefined
+    ? "undefined is not a value that could be there"
+    : Storable<S, V>;
+
   // --- the store -----------------------------------------------------------
 
   /**
@@ -324,6 +696,8 @@ declare module "k6/x/kv" {
    * @typeParam S - The store's serialization.
    */
   export interface KV<S extends Serialization = "json"> {
+    // -- single keys --
+
     /**
      * Reads a value.
      *
@@ -362,7 +736,7 @@ declare module "k6/x/kv" {
     set(key: S extends "json" ? string : never): Promise<undefined>;
 
     /**
-     * Removes a key.
+     * Removes a key. A claim on it ends.
      *
      * @param key - The key.
      * @returns Always true, also if there was no such key.
@@ -371,66 +745,163 @@ declare module "k6/x/kv" {
     delete(key: string): Promise<true>;
 
     /**
-     * Stores a value unless the key has one, in one step: of all virtual users
-     * that try, exactly one gets true.
-     *
-     * @param key - The key.
-     * @param value - The value, as for {@link KV.set}.
-     * @returns Whether the value was stored.
-     */
-    setIfAbsent<V>(key: string, value: V & Storable<S, V>): Promise<boolean>;
-    /** Without a value, a store with serialization json stores null. */
-    setIfAbsent(key: S extends "json" ? string : never): Promise<boolean>;
-
-    /**
-     * Removes a key and tells whether it was there: of all virtual users that
-     * try, exactly one gets true.
-     *
-     * @param key - The key.
-     */
-    deleteIfExists(key: string): Promise<boolean>;
-
-    /**
-     * Adds to an integer, in one step, exact in 64 bits. A key that is not there
-     * counts as 0; a string of digits as the integer.
-     *
-     * @param key - The key.
-     * @param delta - What to add: an integer, also below 0.
-     * @returns The sum.
-     * @throws `ValueNumberRequiredError` - delta is not an integer.
-     * @throws `ValueParseError` - the value is not an integer, or the sum would
-     * leave 64 bits; the value is kept.
-     */
-    incrementBy(key: string, delta: number): Promise<number>;
-
-    /**
-     * Takes a random key out of the store, with its value. It is one step: no
-     * two virtual users get the same key.
-     *
-     * @param options - Only keys with this prefix.
-     * @returns The entry, or null if there is none.
-     */
-    popRandom<T extends Stored<S> = Stored<S>>(
-      options?: RandomKeyOptions | null,
-    ): Promise<Entry<T> | null>;
-
-    /**
-     * Counts keys; with `trackKeys` or in memory in a time that hardly depends
-     * on how many there are.
-     *
-     * @param options - Only keys with this prefix.
-     */
-    count(options?: RandomKeyOptions | null): Promise<number>;
-
-    /**
      * Tells whether a key exists.
      *
      * @param key - The key.
      */
     exists(key: string): Promise<boolean>;
 
+    // -- single keys, in one step --
+
     /**
-     * Removes every key.
+     * Adds to an integer, in one step, exact in 64 bits. A key that is not there
+     * counts as 0; a string of digits as the integer.
+     *
+     * The sum is a JavaScript number, which is exact up to 2^53; the store goes
+     * on counting exactly beyond that.
+     *
+     * @param key - The key.
+     * @param delta - What to add: an integer, also below 0.
+     * @returns The sum.
+     * @throws `ValueNumberRequiredError` - delta is not an integer.
+     * @throws `ValueParseError` - the value is not an integer, or the sum would
+     *   leave 64 bits; the value is kept.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    incrementBy(key: string, delta: number): Promise<number>;
+
+    /**
+     * Stores a value unless the key has one, in one step: of all virtual users
+     * that try, exactly one gets true.
+     *
+     * @param key - The key.
+     * @param value - The value, as for {@link KV.set}.
+     * @returns Whether the value was stored.
+     * @throws As {@link KV.set}.
+     */
+    setIfAbsent<V>(key: string, value: V & Storable<S, V>): Promise<boolean>;
+    /** Without a value, a store with serialization json stores null. */
+    setIfAbsent(key: S extends "json" ? string : never): Promise<boolean>;
+
+    /**
+     * Stores a value unless the key has one, and reads what is there then.
+     *
+     * @param key - The key.
+     * @param value - The value, as for {@link KV.set}.
+     * @returns What is under the key now, and whether it was there before.
+     * @throws As {@link KV.set}.
+     *
+     * @example
+     * ```js
+     * const { value, loaded } = await kv.getOrSet("config", { retries: 3 });
+     * ```
+     */
+    getOrSet<V>(key: string, value: V & Storable<S, V>): Promise<GetOrSetResult<Stored<S>>>;
+    /** Without a value, a store with serialization json stores null. */
+    getOrSet(key: S extends "json" ? string : never): Promise<GetOrSetResult<Stored<S>>>;
+
+    /**
+     * Stores a value and reads what was there before.
+     *
+     * @param key - The key.
+     * @param value - The value, as for {@link KV.set}.
+     * @throws As {@link KV.set}.
+     */
+    swap<V>(key: string, value: V & Storable<S, V>): Promise<SwapResult<Stored<S>>>;
+    /** Without a value, a store with serialization json stores null. */
+    swap(key: S extends "json" ? string : never): Promise<SwapResult<Stored<S>>>;
+
+    /**
+     * Removes a key and tells whether it was there: of all virtual users that
+     * try, exactly one gets true.
+     *
+     * @param key - The key.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    deleteIfExists(key: string): Promise<boolean>;
+
+    /**
+     * Stores a value if the key has the one expected: of all virtual users that
+     * expect the same and store something else, exactly one gets true.
+     *
+     * With serialization json values are compared by what they mean: numbers as
+     * doubles, objects whatever the order of their members.
+     *
+     * @param key - The key.
+     * @param old - What must be there. `undefined`: nothing; `null`: nothing or a
+     *   stored null.
+     * @param value - What to store in its place, as for {@link KV.set}.
+     * @returns Whether the value was stored.
+     * @throws As {@link KV.set}.
+     *
+     * @example
+     * ```js
+     * const won = await kv.compareAndSwap("state", "waiting", "running");
+     * ```
+     */
+    compareAndSwap<O, V>(
+      key: string,
+      old: O & Expected<S, O>,
+      value: V & Storable<S, V>,
+    ): Promise<boolean>;
+
+    /**
+     * {@link KV.compareAndSwap} that tells why it did not store the value.
+     *
+     * @param key - The key.
+     * @param old - What must be there, as for {@link KV.compareAndSwap}.
+     * @param value - What to store in its place.
+     * @param options - Whether to tell what is there instead.
+     * @throws As {@link KV.set}.
+     */
+    compareAndSwapDetailed<O, V>(
+      key: string,
+      old: O & Expected<S, O>,
+      value: V & Storable<S, V>,
+      options?: WithoutCurrent | null,
+    ): Promise<CompareAndSwapResult>;
+    compareAndSwapDetailed<O, V>(
+      key: string,
+      old: O & Expected<S, O>,
+      value: V & Storable<S, V>,
+      options: CompareOptions | null,
+    ): Promise<CompareAndSwapResultWithCurrent<Stored<S>>>;
+
+    /**
+     * Removes a key if it has the value expected, which is compared as
+     * {@link KV.compareAndSwap} does.
+     *
+     * @param key - The key.
+     * @param old - The value that must be there; null is one like any other.
+     * @returns Whether the key was removed.
+     * @throws `SerializerError` - `old` is not a value that could be stored.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    compareAndDelete<O>(key: string, old: O & ExpectedValue<S, O>): Promise<boolean>;
+
+    /**
+     * {@link KV.compareAndDelete} that tells why it did not remove the key.
+     *
+     * @param key - The key.
+     * @param old - The value that must be there.
+     * @param options - Whether to tell what is there instead.
+     * @throws As {@link KV.compareAndDelete}.
+     */
+    compareAndDeleteDetailed<O>(
+      key: string,
+      old: O & ExpectedValue<S, O>,
+      options?: WithoutCurrent | null,
+    ): Promise<CompareAndDeleteResult>;
+    compareAndDeleteDetailed<O>(
+      key: string,
+      old: O & ExpectedValue<S, O>,
+      options: CompareOptions | null,
+    ): Promise<CompareAndDeleteResultWithCurrent<Stored<S>>>;
+
+    // -- many keys --
+
+    /**
+     * Removes every key, and ends every claim.
      *
      * @returns Always true.
      * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
@@ -439,6 +910,71 @@ declare module "k6/x/kv" {
 
     /** Counts the keys. */
     size(): Promise<number>;
+
+    /**
+     * Counts keys; with `trackKeys` or in memory in a time that hardly depends
+     * on how many there are.
+     *
+     * @param options - Only keys with this prefix.
+     */
+    count(options?: PrefixOptions | null): Promise<number>;
+
+    /**
+     * Reads the values of many keys, as they were at one moment.
+     *
+     * @param keys - An array or another iterable of keys; `""` is one that does
+     *   not exist.
+     * @returns One result for each key, in the order given, repeats included.
+     *
+     * @example
+     * ```js
+     * for (const { key, exists, value } of await kv.getMany(["user:1", "user:2"])) {
+     *   console.log(key, exists ? value.name : "(nobody)");
+     * }
+     * ```
+     */
+    getMany<T extends Stored<S> = Stored<S>>(keys: Keys): Promise<GetManyEntry<T>[]>;
+
+    /**
+     * Stores many values, all of them or none.
+     *
+     * @param entries - A plain object: its properties are the keys.
+     * @returns How many were stored.
+     * @throws `InvalidOptionsError` - an entry cannot be stored; the error's
+     *   {@link KVError.errors | errors} has all that cannot.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     *
+     * @example
+     * ```js
+     * await kv.setMany({ "user:1": { name: "Ada" }, "user:2": { name: "Grace" } });
+     * ```
+     */
+    setMany<E extends object>(entries: E & StorableEntries<S, E>): Promise<SetManyResult>;
+
+    /**
+     * Removes many keys, in one step.
+     *
+     * @param keys - An array or another iterable of keys. With an invalid one,
+     *   such as `""`, nothing is removed.
+     * @returns How many were there, and how many not; a repeat is not there any
+     *   more.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    deleteMany(keys: Keys): Promise<DeleteManyResult>;
+
+    /**
+     * Removes the first keys that start with a prefix.
+     *
+     * @param options - Which, and how many at most; both are required.
+     * @returns How many were removed, and whether none is left.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     *
+     * @example
+     * ```js
+     * while (!(await kv.deleteByPrefix({ prefix: "session:", limit: 10000 })).done);
+     * ```
+     */
+    deleteByPrefix(options: DeleteByPrefixOptions): Promise<DeleteByPrefixResult>;
 
     /**
      * Reads many entries, in the order of their keys, as they were at one
@@ -454,6 +990,45 @@ declare module "k6/x/kv" {
      * ```
      */
     list<T extends Stored<S> = Stored<S>>(options?: ListOptions | null): Promise<Entry<T>[]>;
+
+    /**
+     * Reads many keys, in order, as they were at one moment.
+     *
+     * @param options - Which keys, and how many at most.
+     */
+    listKeys(options?: ListKeysOptions | null): Promise<string[]>;
+
+    /**
+     * Reads one page of entries, in the order of their keys. A page is one step,
+     * a walk over pages is not: a key that is there throughout is seen exactly
+     * once; one that comes or goes meanwhile may be seen or not.
+     *
+     * @param options - Which entries, how many at most, and where to go on.
+     * @throws `InvalidCursorError` - the cursor is not one that a scan with this
+     *   prefix returned.
+     *
+     * @example
+     * ```js
+     * for (let cursor = "", done = false; !done; ) {
+     *   const page = await kv.scan({ prefix: "user:", limit: 1000, cursor });
+     *   for (const { key, value } of page.entries) {
+     *     console.log(key, value.name);
+     *   }
+     *   ({ cursor, done } = page);
+     * }
+     * ```
+     */
+    scan<T extends Stored<S> = Stored<S>>(options?: ScanOptions | null): Promise<ScanPage<T>>;
+
+    /**
+     * {@link KV.scan} for the keys alone. A cursor of either goes on in both.
+     *
+     * @param options - Which keys, how many at most, and where to go on.
+     * @throws `InvalidCursorError` - as {@link KV.scan}.
+     */
+    scanKeys(options?: ScanOptions | null): Promise<ScanKeysPage>;
+
+    // -- at random --
 
     /**
      * Picks a key at random; every matching key has the same chance.
@@ -473,18 +1048,176 @@ declare module "k6/x/kv" {
      * }
      * ```
      */
-    randomKey(options?: RandomKeyOptions | null): Promise<string>;
+    randomKey(options?: PrefixOptions | null): Promise<string>;
+
+    /**
+     * Picks many keys at random, in random order.
+     *
+     * @param options - How many (required), of which keys, and whether the same
+     *   key may come more than once.
+     * @returns That many keys; fewer if they must differ and there are not so
+     *   many; none if there is none to choose from.
+     */
+    randomKeys(options: RandomKeysOptions): Promise<string[]>;
+
+    /**
+     * Takes a random key out of the store, with its value. It is one step: no
+     * two virtual users get the same key. Keys that are claimed are left alone.
+     *
+     * @param options - Only keys with this prefix.
+     * @returns The entry, or null if there is none.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    popRandom<T extends Stored<S> = Stored<S>>(
+      options?: PrefixOptions | null,
+    ): Promise<Entry<T> | null>;
+
+    /**
+     * {@link KV.popRandom} for many keys, in one step.
+     *
+     * @param options - How many at most (required), of which keys.
+     * @returns The entries, in random order; fewer if there are not so many.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    popRandomMany<T extends Stored<S> = Stored<S>>(
+      options: PopRandomManyOptions,
+    ): Promise<Entry<T>[]>;
 
     /**
      * Builds the key index of {@link OpenKvOptions.trackKeys} anew from the
      * data. The module does this by itself when it opens a disk store, so a
-     * script seldom needs to. Does nothing without `trackKeys`.
+     * script seldom needs to. Does nothing without `trackKeys`. Claims are kept.
      *
      * @returns Always true.
-     * @throws `KeyListRebuildError` - it failed; the store goes on without an
-     *   index.
+     * @throws `KeyListRebuildError` - it failed; the store goes on with the index
+     *   that it had.
      */
     rebuildKeyList(): Promise<true>;
+
+    // -- claims --
+
+    /**
+     * Claims a random free key, each with the same chance: until the claim ends,
+     * no other claim is given on that key, and it is not popped.
+     *
+     * @param options - Which keys to choose from, for whom, and how long.
+     * @returns The claim, or null if there is no free key.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     *
+     * @example
+     * ```js
+     * const claim = await kv.claimRandom({ prefix: "account:", ttl: 60000 });
+     * if (claim !== null) {
+     *   console.log(claim.key, claim.entry.value.password);
+     *   await kv.releaseClaim(claim);
+     * }
+     * ```
+     */
+    claimRandom<T extends Stored<S> = Stored<S>>(
+      options?: ClaimRandomOptions | null,
+    ): Promise<Claim<T> | null>;
+
+    /**
+     * Claims one key.
+     *
+     * @param key - The key.
+     * @param options - For whom, and how long.
+     * @returns The claim, or null if the key is missing or held.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    claimKey<T extends Stored<S> = Stored<S>>(
+      key: string,
+      options?: ClaimOptions | null,
+    ): Promise<Claim<T> | null>;
+
+    /**
+     * Claims many random free keys, in one step.
+     *
+     * @param options - How many at most (required), of which keys, for whom, and
+     *   how long.
+     * @returns The claims; fewer if there are not so many free keys.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    claimRandomMany<T extends Stored<S> = Stored<S>>(
+      options: ClaimRandomManyOptions,
+    ): Promise<Claim<T>[]>;
+
+    /**
+     * Claims these keys, in one step.
+     *
+     * @param keys - An array or another iterable of keys; none may be `""` or
+     *   come twice.
+     * @param options - For whom, how long, and whether all are needed.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    claimKeys<T extends Stored<S> = Stored<S>>(
+      keys: Keys,
+      options?: ClaimKeysOptions | null,
+    ): Promise<ClaimKeysResult<T>>;
+
+    /**
+     * Makes a claim last for `ttl` from now, which may be shorter than it would
+     * have lasted. The object given is not changed, its `expiresAt` included.
+     *
+     * @param claim - The claim, or a copy of its `id`, `key` and `token`.
+     * @param options - How long; required.
+     * @returns Whether it did; false if the claim has ended.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    renewClaim(claim: ClaimReference, options: RenewOptions): Promise<boolean>;
+
+    /** {@link KV.renewClaim} for many claims, in one step. */
+    renewClaims(claims: Iterable<ClaimReference>, options: RenewOptions): Promise<RenewResult>;
+
+    /**
+     * Ends a claim and leaves the key for others.
+     *
+     * @param claim - The claim, or a copy of its `id`, `key` and `token`.
+     * @returns Whether it did; false if the claim had ended already.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    releaseClaim(claim: ClaimReference): Promise<boolean>;
+
+    /** {@link KV.releaseClaim} for many claims, in one step. */
+    releaseClaims(claims: Iterable<ClaimReference>): Promise<ReleaseResult>;
+
+    /**
+     * Ends a claim and deletes the key: the work is done.
+     *
+     * @param claim - The claim, or a copy of its `id`, `key` and `token`.
+     * @param options - `deleteKey: false` keeps the key.
+     * @returns Whether it did; false if the claim had ended already, and then
+     *   nothing is deleted.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    completeClaim(claim: ClaimReference, options?: CompleteOptions | null): Promise<boolean>;
+
+    /** {@link KV.completeClaim} for many claims, in one step. */
+    completeClaims(
+      claims: Iterable<ClaimReference>,
+      options?: CompleteOptions | null,
+    ): Promise<CompleteResult>;
+
+    // -- insight --
+
+    /** Tells what the store is and what it holds. */
+    stats(): Promise<Stats>;
+
+    /**
+     * Counts the keys that are free and those that are claimed.
+     *
+     * @param options - Only keys with this prefix.
+     */
+    allocationStats(options?: PrefixOptions | null): Promise<AllocationStats>;
+
+    /**
+     * Emits what {@link KV.stats} tells as k6 metrics: `xk6_kv_keys`,
+     * `xk6_kv_claims_live`, `xk6_kv_claims_expired`, `xk6_kv_index_keys`,
+     * `xk6_kv_index_consistent` and `xk6_kv_disk_size_bytes`.
+     *
+     * @throws `MetricsUnavailableError` - called in the init context.
+     */
+    reportStats(): Promise<undefined>;
 
     /**
      * Releases this handle at once; calls made on it later reject with
@@ -529,6 +1262,14 @@ declare module "k6/x/kv" {
     | "DiskStoreWriteError"
     /** The store's file is damaged. */
     | "DiskStoreCorruptError"
+    /** The cursor is not one that a scan with this prefix returned. */
+    | "InvalidCursorError"
+    /** `incrementBy` needs an integer to add. */
+    | "ValueNumberRequiredError"
+    /** The stored value is not an integer, or the sum would leave 64 bits. */
+    | "ValueParseError"
+    /** `reportStats` was called in the init context. */
+    | "MetricsUnavailableError"
     /** The key index could not be rebuilt. */
     | "KeyListRebuildError"
     /** The VU ended before the call did. */
@@ -553,5 +1294,18 @@ declare module "k6/x/kv" {
    */
   export interface KVError extends Error {
     name: KVErrorName;
+
+    /** Only of {@link KV.setMany}: every entry that cannot be stored. */
+    errors?: EntryError[];
+  }
+
+  /** One of the {@link KVError.errors | errors} of {@link KV.setMany}. */
+  export interface EntryError {
+    /** The key of the entry. */
+    key: string;
+    /** What is wrong: `"InvalidOptionsError"` (the key) or `"SerializerError"` (the value). */
+    name: KVErrorName;
+    /** A sentence for people. */
+    message: string;
   }
 }

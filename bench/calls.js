@@ -1,4 +1,4 @@
-// Times each call of group A next to a bare `await Promise.resolve()`, in turns
+// Times each call next to a bare `await Promise.resolve()`, in turns
 // within the same run, so that a slow moment of the machine strikes both.
 //
 //   k6 run bench/calls.js -e KEYS=20000 -e VALUE_BYTES=50 -e ROUNDS=15 \
@@ -24,7 +24,7 @@ async function time(call, kv, count, at) {
   if (call.before) await call.before(kv, count, at);
   const start = now();
   await call.loop(kv, count, at);
-  return (now() - start) / count;
+  return (now() - start) / count / (call.per || 1);
 }
 
 // How many calls fill a batch.
@@ -32,11 +32,12 @@ async function calibrate(call, kv) {
   const limit = call.limit || MOST;
   let count = 1;
   let us = await time(call, kv, count, 0);
-  while (us * count < BATCH_US / 4 && count < limit) {
+  const per = call.per || 1;
+  while (us * per * count < BATCH_US / 4 && count < limit) {
     count = Math.min(limit, count * 4);
     us = await time(call, kv, count, 0);
   }
-  return Math.max(1, Math.min(limit, Math.round(BATCH_US / us)));
+  return Math.max(1, Math.min(limit, Math.round(BATCH_US / us / per)));
 }
 
 async function measure(name, kv, bareCount) {

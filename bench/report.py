@@ -22,7 +22,17 @@ CALLS = {
     "randomKey": {"memory": 1.4, "disk": 1.4},
     "randomKey, prefix": {"memory": 1.6, "disk": 1.6, "memory, untracked": 2, "disk, untracked": 80},
     "list of 100": {"memory": 38, "disk": 40},
+    "count, prefix": {"memory": 1.4},
+    "incrementBy": {"memory": 1.5},
+    "setIfAbsent": {"memory": 2},
+    "compareAndSwap": {"memory": 3},
+    "claimRandom + releaseClaim": {"memory": 6},
+    "popRandom": {"memory": 3.5},
+    "getMany of 100": {"memory": 0.7},  # these are per key
+    "setMany of 100": {"memory": 0.7},
+    "scanKeys of 1000": {"memory": 0.15},
 }
+MANY_KEYS = 2  # times the ratio at 20,000 keys, for calls that have an index
 # Of libxkv at a million keys: (field, factor to show it with, at most, what it is).
 LIBRARY = {
     "memory get": ("value", 300, "ns"),
@@ -32,7 +42,8 @@ LIBRARY = {
     "memory 90/10 mix, 2 threads": ("ratio", 1 / 1.6, "x"),
     "opening the tracked disk store": ("value", 500, "ms"),
 }
-COMMITS = {50: 12, 500: 18}  # times the sets per second of one virtual user
+# Times the calls per second of one virtual user.
+COMMITS = {"set": {50: 12, 500: 18}, "popRandom": {50: 10}}
 COMMIT_OVER_LMDB = 1.25
 SCALING = 1.7  # two processors
 TAIL = 20  # p99 over the median
@@ -159,6 +170,16 @@ def library(results):
     table(f"libxkv alone, {keys:,} keys; of two threads, time per call of both", header, lines, left=2)
 
 
+def aimed_at(results, keys, size):
+    """The most that each call on each store may cost."""
+    if size != 50 or keys < 20000:
+        return {}
+    if keys == 20000:
+        return CALLS
+    few = results.of("calls", keys=20000, bytes=50, store="memory")
+    return {row["call"]: {"memory": round(MANY_KEYS * row["ratio"], 2)} for row in few if row["call"] in CALLS}
+
+
 def calls(results):
     sizes = dict.fromkeys((row["keys"], row["bytes"]) for row in results.of("calls"))
     header = compared(
@@ -168,7 +189,7 @@ def calls(results):
     )
     for keys, size in sizes:
         rows = results.of("calls", keys=keys, bytes=size)
-        aimed = CALLS if (keys, size) == (20000, 50) else {}
+        aimed = aimed_at(results, keys, size)
         order = list(dict.fromkeys(row["call"] for row in rows))
         lines = [
             [row["call"], row["store"]]
@@ -235,19 +256,20 @@ def mix(results):
 
 
 def group_commit(results):
-    lines = []
-    for row in results.of("commit"):
-        if not row.get("rate"):
-            continue
-        lines.append(
-            [number(row["vus"], 0), number(row["rate"]), number(1e6 / row["rate"]), number(row["ratio"])]
-            + target(row["ratio"], least=COMMITS.get(row["vus"]))
-            + others(results, row, ("rate",), "rate")
-        )
-    header = compared(results, ["VUs", "sets/s", "us per set", "x one VU", "target", "met"], ["sets/s"])
-    table("durable sets", header, lines, left=0)
+    for call in dict.fromkeys(row["call"] for row in results.of("commit")):
+        lines = []
+        for row in results.of("commit", call=call):
+            if not row.get("rate"):
+                continue
+            lines.append(
+                [number(row["vus"], 0), number(row["rate"]), number(1e6 / row["rate"]), number(row["ratio"])]
+                + target(row["ratio"], least=COMMITS.get(call, {}).get(row["vus"]))
+                + others(results, row, ("rate",), "rate")
+            )
+        header = compared(results, ["VUs", "calls/s", "us per call", "x one VU", "target", "met"], ["calls/s"])
+        table(f"durable {call}", header, lines, left=0)
     raw = results.one("libxkv", name="raw mdb_put, one per commit", keys=1000)
-    alone = results.one("commit", vus=1)
+    alone = results.one("commit", vus=1, call="set")
     if raw and alone.get("rate"):
         us = raw["value"] / 1000
         ratio = 1e6 / alone["rate"] / us
@@ -353,9 +375,9 @@ def chart_calls(results):
 
 def chart_commit(results):
     yield "# vus sets target"
-    alone = results.one("commit", vus=1).get("rate")
-    for row in results.of("commit"):
-        least = COMMITS.get(row["vus"])
+    alone = results.one("commit", vus=1, call="set").get("rate")
+    for row in results.of("commit", call="set"):
+        least = COMMITS["set"].get(row["vus"])
         yield f'"{row["vus"]}" {row["rate"]} {alone * least if alone and least else "NaN"}'
 
 

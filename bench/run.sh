@@ -149,8 +149,10 @@ sizes() {
 
 many_keys() {
     local entry_calls="CALLS=get/exists/size/set/delete/randomKey/randomKey, prefix/list of 100"
+    local step_calls="CALLS=count, prefix/incrementBy/setIfAbsent/compareAndSwap/claimRandom + releaseClaim/popRandom/getMany of 100/setMany of 100/scanKeys of 1000"
     say "calls, $million keys"
     fresh
+    in_turns 1 calls.js "${rounds[@]}" -e "KEYS=$million" -e STORES=memory -e "$step_calls"
     in_turns 1 calls.js "${rounds[@]}" -e "KEYS=$million" -e "STORES=memory/disk none" \
         -e "$entry_calls"
     in_turns 1 calls.js "${rounds[@]}" -e "KEYS=$million" -e "STORES=disk none, untracked" \
@@ -173,10 +175,12 @@ throughput() {
 
 # What a commit costs at the least is measured before and after, as disks have moods.
 group_commit() {
-    say "durable sets of 1, 50 and 500 virtual users"
+    say "durable calls of 1, 50 and 500 virtual users"
     fresh
     [[ ! -x $libxkv ]] || "$libxkv" 1000 "raw mdb_put" >/dev/null
     in_turns 1 group-commit.js "${commits[@]}"
+    fresh
+    in_turns 1 group-commit.js "${commits[@]}" -e VUS=50 -e CALL=popRandom
     [[ ! -x $libxkv ]] || "$libxkv" 1000 "raw mdb_put" >/dev/null
 }
 

@@ -55,6 +55,12 @@ const SPARES = 1000;
 const keys = __VU ? sampleOf(SPAN) : [];
 const spares = Array.from({ length: SPARES }, (_, i) => `spare:${__VU}:${i}`); // of this user alone
 const values = Array.from({ length: POOL }, (_, i) => valueAt(i));
+const counters = Array.from({ length: POOL }, (_, i) => `counter:${__VU}:${i}`);
+// Batches of keys from all over the store.
+const hundreds = Array.from({ length: Math.floor(Math.min(SPAN, 20000) / 100) }, (_, i) =>
+  keys.slice(i * 100, i * 100 + 100),
+);
+const batches = hundreds.map((batch) => Object.fromEntries(batch.map((key, i) => [key, values[i]])));
 
 // --- calls --------------------------------------------------------------------
 
@@ -63,7 +69,9 @@ export const HUNDRED = "100 bare awaits";
 
 // Loops are written out: a closure per call would be a fifth of what is
 // measured. `before` makes `count` calls possible and is not measured. `alone`
-// marks calls that nobody makes in a loop, or many users at a time.
+// marks calls that nobody makes in a loop, or many users at a time; `own` those
+// that many users at a time would make to each other. `per` is how many keys one
+// call is about: then its figures are per key.
 export const CALLS = {
   [BARE]: {
     async loop(kv, count, at) {
@@ -128,6 +136,75 @@ export const CALLS = {
   "list of 100": {
     async loop(kv, count, at) {
       for (let i = at; i < at + count; i++) await kv.list({ prefix: "even:", limit: 100 });
+    },
+  },
+  "count, prefix": {
+    own: true,
+    async loop(kv, count, at) {
+      for (let i = at; i < at + count; i++) await kv.count({ prefix: "odd:" });
+    },
+  },
+  incrementBy: {
+    own: true,
+    async loop(kv, count, at) {
+      for (let i = at; i < at + count; i++) await kv.incrementBy(counters[i % POOL], 1);
+    },
+  },
+  setIfAbsent: {
+    own: true,
+    limit: SPARES,
+    before: (kv) => Promise.all(spares.map((key) => kv.delete(key))),
+    async loop(kv, count) {
+      for (let i = 0; i < count; i++) await kv.setIfAbsent(spares[i], values[i % POOL]);
+    },
+  },
+  compareAndSwap: {
+    own: true,
+    limit: POOL,
+    before: (kv) => Promise.all(spares.slice(0, POOL).map((key, i) => kv.set(key, values[i]))),
+    async loop(kv, count) {
+      for (let i = 0; i < count; i++) await kv.compareAndSwap(spares[i], values[i], values[POOL - 1 - i]);
+    },
+  },
+  "claimRandom + releaseClaim": {
+    own: true,
+    async loop(kv, count, at) {
+      for (let i = at; i < at + count; i++) await kv.releaseClaim(await kv.claimRandom());
+    },
+  },
+  "claimRandom + releaseClaim, prefix": {
+    own: true,
+    async loop(kv, count, at) {
+      for (let i = at; i < at + count; i++) await kv.releaseClaim(await kv.claimRandom({ prefix: "odd:" }));
+    },
+  },
+  popRandom: {
+    own: true,
+    limit: SPARES,
+    before: (kv) => Promise.all(spares.map((key, i) => kv.set(key, values[i % POOL]))),
+    async loop(kv, count) {
+      for (let i = 0; i < count; i++) await kv.popRandom({ prefix: "spare:" });
+    },
+  },
+  "getMany of 100": {
+    own: true,
+    per: 100,
+    async loop(kv, count, at) {
+      for (let i = at; i < at + count; i++) await kv.getMany(hundreds[i % hundreds.length]);
+    },
+  },
+  "setMany of 100": {
+    own: true,
+    per: 100,
+    async loop(kv, count, at) {
+      for (let i = at; i < at + count; i++) await kv.setMany(batches[i % batches.length]);
+    },
+  },
+  "scanKeys of 1000": {
+    own: true,
+    per: 1000,
+    async loop(kv, count, at) {
+      for (let i = at; i < at + count; i++) await kv.scanKeys({ prefix: "even:", limit: 1000 });
     },
   },
   rebuildKeyList: {

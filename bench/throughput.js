@@ -16,7 +16,7 @@ const WINDOW = env("WINDOW", 0.4);
 const SAMPLES = 400; // of each user in each window
 
 const stores = openStores("memory/disk");
-const names = Object.keys(CALLS).filter((name) => !CALLS[name].alone);
+const names = Object.keys(CALLS).filter((name) => !CALLS[name].alone && !CALLS[name].own);
 const MIX = "mix";
 const mixNames = [...names, HUNDRED];
 

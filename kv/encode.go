@@ -169,7 +169,8 @@ func (e *encoder) guard(read func() error) (err error) {
 	return err
 }
 
-func recovered(trouble any) error {
+// recovered is what to say of a panic in the middle of script code.
+func recovered(trouble any) *serializerError {
 	var (
 		cause, isError = trouble.(error)
 		interrupt      *sobek.InterruptedError

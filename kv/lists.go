@@ -6,7 +6,7 @@ package kv
 import (
 	"errors"
 	"fmt"
-	"unicode/utf8"
+	"runtime"
 
 	"github.com/grafana/sobek"
 
@@ -22,7 +22,7 @@ func (kv *kvObject) eachElement(m *method, a *argument, list sobek.Value,
 	if !ok {
 		return wrongType(m, a, list)
 	}
-	err := kv.try(func() error {
+	return kv.try(m, a, func() error {
 		if kv.isPlainArray(object) {
 			return eachIndex(object, do)
 		}
@@ -31,11 +31,6 @@ func (kv *kvObject) eachElement(m *method, a *argument, list sobek.Value,
 		}
 		return kv.eachIterated(object, do)
 	})
-	var refusal *serializerError
-	if errors.As(err, &refusal) {
-		return invalid("%s: %s %s", m.Name, a.Name, refusal.reason)
-	}
-	return err
 }
 
 // isPlainArray tells arrays that iterate as they are from those of classes and
@@ -75,10 +70,14 @@ func (i *instance) eachIterated(iterable *sobek.Object, do func(int64, sobek.Val
 
 // try runs what may run script code, and turns whatever goes wrong into an
 // error. Only an interrupt goes on: it is meant for the whole virtual user.
-func (i *instance) try(read func() error) (err error) {
+func (i *instance) try(m *method, a *argument, read func() error) (err error) {
 	defer func() {
-		if trouble := recover(); trouble != nil {
-			err = recovered(trouble)
+		trouble := recover()
+		if _, broken := trouble.(runtime.Error); broken {
+			// The engine calls what is not there.
+			err = invalid("%s: %s cannot be read: its iterator has no next method", m.Name, a.Name)
+		} else if trouble != nil {
+			err = invalid("%s: %s %s", m.Name, a.Name, recovered(trouble).reason)
 		}
 	}()
 	thrown := i.vu.Runtime().Try(func() { err = read() })
@@ -88,11 +87,15 @@ func (i *instance) try(read func() error) (err error) {
 	return err
 }
 
+// maxItems is how many bytes a list may take. It is a variable so that tests
+// need not write that much.
+var maxItems = xkv.ItemsMax
+
 // checkRoom limits how long a list may be.
 func (r *request) checkRoom(m *method, a *argument, size int) error {
-	if len(r.items)+size > xkv.ItemsMax {
+	if len(r.items)+size > maxItems {
 		return invalid("%s: %s are more than the %d bytes that a call may have", m.Name, a.Name,
-			xkv.ItemsMax)
+			maxItems)
 	}
 	return nil
 }
@@ -114,14 +117,14 @@ func (kv *kvObject) readKeys(r *request, m *method, a *argument, v sobek.Value) 
 // Claims that are given back.
 
 func (kv *kvObject) readClaim(r *request, m *method, a *argument, v sobek.Value) error {
-	err := kv.try(func() error { return r.addClaim(m, a.Name, v) })
+	err := kv.try(m, a, func() error { return r.addClaim(m, a, -1, v) })
 	r.command.Items = r.items
 	return err
 }
 
 func (kv *kvObject) readClaims(r *request, m *method, a *argument, v sobek.Value) error {
 	err := kv.eachElement(m, a, v, func(n int64, element sobek.Value) error {
-		if err := r.addClaim(m, fmt.Sprintf("%s[%d]", a.Name, n), element); err != nil {
+		if err := r.addClaim(m, a, n, element); err != nil {
 			return err
 		}
 		return r.checkRoom(m, a, 0)
@@ -130,32 +133,38 @@ func (kv *kvObject) readClaims(r *request, m *method, a *argument, v sobek.Value
 	return err
 }
 
-// addClaim packs a claim, or a copy of one: of an object all else is ignored.
-func (r *request) addClaim(m *method, name string, v sobek.Value) error {
+// addClaim packs a claim, or a copy of one: of an object all else is ignored. n
+// is its place in a list, or -1.
+func (r *request) addClaim(m *method, a *argument, n int64, v sobek.Value) error {
 	object, ok := v.(*sobek.Object)
 	if !ok {
-		return invalid("%s: %s must be a claim {id, key, token}; it is %s", m.Name, name, describe(v))
+		return badClaim(m, a, n, "", "a claim {id, key, token}", v)
 	}
-	wrong := func(field, is string, v sobek.Value) error {
-		return invalid("%s: %s.%s must be %s; it is %s", m.Name, name, field, is, describe(v))
-	}
-	id := object.Get("id")
-	idText, ok := keyText(id)
+	v = object.Get("id")
+	id, ok := keyText(v)
 	if !ok {
-		return wrong("id", "a string", id)
+		return badClaim(m, a, n, ".id", "a string", v)
 	}
-	key := object.Get("key")
-	keyText, ok := keyText(key)
+	v = object.Get("key")
+	key, ok := keyText(v)
 	if !ok {
-		return wrong("key", "a string", key)
+		return badClaim(m, a, n, ".key", "a string", v)
 	}
-	token := object.Get("token")
-	number, ok := integer(token)
-	if !ok || number < 1 || number >= maxExact {
-		return wrong("token", "a positive integer", token)
+	v = object.Get("token")
+	token, ok := integer(v)
+	if !ok || token < 1 || token >= maxExact {
+		return badClaim(m, a, n, ".token", "a positive integer", v)
 	}
-	r.items = xkv.AppendClaim(r.items, idText, keyText, number)
+	r.items = xkv.AppendClaim(r.items, id, key, token)
 	return nil
+}
+
+func badClaim(m *method, a *argument, n int64, field, is string, v sobek.Value) error {
+	place := ""
+	if n >= 0 {
+		place = fmt.Sprintf("[%d]", n)
+	}
+	return invalid("%s: %s%s%s must be %s; it is %s", m.Name, a.Name, place, field, is, describe(v))
 }
 
 // Entries.
@@ -174,7 +183,7 @@ func (kv *kvObject) readEntries(r *request, m *method, a *argument, v sobek.Valu
 	if !ok {
 		return wrongType(m, a, v)
 	}
-	err := kv.try(func() error {
+	err := kv.try(m, a, func() error {
 		if !isPlain(object) {
 			return wrongType(m, a, v)
 		}
@@ -262,15 +271,7 @@ func (kv *kvObject) badEntries(r *request, m *method) error {
 	return &entriesError{
 		summary: xkv.Error{Code: xkv.InvalidOptions, Message: fmt.Sprintf(
 			"%s: %d of %d entries cannot be stored; the first is %s: %s", m.Name, len(all), total,
-			describeKey(all[0].key), all[0].cause.Message)},
+			quote(all[0].key.String()), all[0].cause.Message)},
 		entries: all,
 	}
-}
-
-func describeKey(key sobek.Value) string {
-	text := key.String()
-	if !utf8.ValidString(text) {
-		return describe(key)
-	}
-	return quote(text)
 }

@@ -84,8 +84,10 @@ func (kv *kvObject) call(m *method, call sobek.FunctionCall) sobek.Value {
 		o.started = time.Now()
 	}
 	r := kv.begin(m)
+	err := kv.prepare(r, m, call)
+	o.value = r.value
 	// Nothing can be queued unless the store has a writer to queue for.
-	switch err := kv.prepare(r, m, call); {
+	switch {
 	case err != nil:
 		_ = o.fail(err)
 	case kv.handle.waits && (!m.Reads || kv.handle.waiting > 0):

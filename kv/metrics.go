@@ -91,6 +91,9 @@ type meter struct {
 	methods  int
 	known    map[*metrics.TagSet]*tagSets
 	last     *tagSets
+
+	toldInFlight int64 // what was last told, and with which tags
+	toldWith     *tagSets
 }
 
 // tagSets are the tags of samples, while a virtual user has tags of its own.
@@ -177,11 +180,14 @@ func (b *batch) add(metric *metrics.Metric, tags *metrics.TagSet, value float64)
 }
 
 func (b *batch) push(vu modules.VU) {
+	if len(b.samples) == 0 {
+		return
+	}
 	metrics.PushIfNotDone(vu.Context(), vu.State().Samples, b.samples)
 }
 
-// A call has this many samples at the most.
-const samplesPerCall = 6
+// A call has this many samples at the least, and usually not more.
+const samplesPerCall = 3
 
 // observe emits what is to be told about a call that settles now. failure is
 // the name of an error, or "".
@@ -193,9 +199,10 @@ func (o *outcome) observe(failure string, isEmpty bool) {
 	current := state.Tags.GetCurrentValues()
 	sets := m.tagsFor(current.Tags)
 	tags := sets.of(o.method)
+	took := time.Since(o.started)
 	b := batch{
 		samples: make(metrics.Samples, 0, samplesPerCall),
-		time:    time.Now(), metadata: current.Metadata,
+		time:    o.started.Add(took), metadata: current.Metadata,
 	}
 	status := tags.succeeded
 	if failure != "" {
@@ -205,22 +212,32 @@ func (o *outcome) observe(failure string, isEmpty bool) {
 		b.add(m.empty, tags.method, metrics.B(isEmpty))
 	}
 	b.add(m.operations, status, 1)
-	b.add(m.duration, status, metrics.D(b.time.Sub(o.started)))
+	b.add(m.duration, status, metrics.D(took))
 	b.add(m.failed, tags.method, metrics.B(failure != ""))
-	b.add(m.metricSet.inFlight, sets.store, float64(m.inFlight.Load()))
+	m.addInFlight(&b, sets)
 	b.push(o.kv.vu)
+}
+
+// addInFlight tells how many calls wait, if that is news.
+func (m *meter) addInFlight(b *batch, sets *tagSets) {
+	waiting := m.inFlight.Load()
+	if m.toldInFlight == waiting && m.toldWith == sets {
+		return
+	}
+	m.toldInFlight, m.toldWith = waiting, sets
+	b.add(m.metricSet.inFlight, sets.store, float64(waiting))
 }
 
 // depart and arrive count a call that waits.
 func (m *meter) depart(vu modules.VU) {
-	waiting := m.inFlight.Add(1)
+	m.inFlight.Add(1)
 	state := vu.State()
 	if !m.perCall || state == nil {
 		return
 	}
 	current := state.Tags.GetCurrentValues()
 	b := batch{time: time.Now(), metadata: current.Metadata}
-	b.add(m.metricSet.inFlight, m.tagsFor(current.Tags).store, float64(waiting))
+	m.addInFlight(&b, m.tagsFor(current.Tags))
 	b.push(vu)
 }
 

@@ -268,38 +268,40 @@ static inline xkv_command command_of(int op, xkv_bytes key) {
     return (xkv_command){.op = op, .key = key};
 }
 
-static inline int do_get(struct client *client, xkv_bytes key) {
-    xkv_command command = command_of(XKV_OP_GET, key);
+/* Commands by what they take. */
+
+static inline int do_plain(struct client *client, int op) {
+    xkv_command command = {.op = op};
     return client_run(client, &command);
 }
 
-static inline int do_set(struct client *client, xkv_bytes key, xkv_bytes value) {
-    xkv_command command = {.op = XKV_OP_SET, .key = key, .value = value};
+static inline int do_key(struct client *client, int op, xkv_bytes key) {
+    xkv_command command = command_of(op, key);
     return client_run(client, &command);
 }
 
-static inline int do_delete(struct client *client, xkv_bytes key) {
-    xkv_command command = command_of(XKV_OP_DELETE, key);
+static inline int do_value(struct client *client, int op, xkv_bytes key, xkv_bytes value) {
+    xkv_command command = {.op = op, .key = key, .value = value};
     return client_run(client, &command);
 }
 
-static inline int do_exists(struct client *client, xkv_bytes key) {
-    xkv_command command = command_of(XKV_OP_EXISTS, key);
+static inline int do_prefix(struct client *client, int op, xkv_bytes prefix) {
+    xkv_command command = {.op = op, .prefix = prefix};
     return client_run(client, &command);
 }
 
-static inline int do_count(struct client *client, xkv_bytes prefix) {
-    xkv_command command = {.op = XKV_OP_COUNT, .prefix = prefix};
+static inline int do_limit(struct client *client, int op, xkv_bytes prefix, int64_t limit) {
+    xkv_command command = {.op = op, .prefix = prefix, .limit = limit};
     return client_run(client, &command);
 }
 
-static inline int do_set_if_absent(struct client *client, xkv_bytes key, xkv_bytes value) {
-    xkv_command command = {.op = XKV_OP_SET_IF_ABSENT, .key = key, .value = value};
+static inline int do_count(struct client *client, int op, xkv_bytes prefix, int64_t count) {
+    xkv_command command = {.op = op, .prefix = prefix, .count = count};
     return client_run(client, &command);
 }
 
-static inline int do_delete_if_exists(struct client *client, xkv_bytes key) {
-    xkv_command command = command_of(XKV_OP_DELETE_IF_EXISTS, key);
+static inline int do_items(struct client *client, int op, const xkv_items *items) {
+    xkv_command command = {.op = op, .items = xkv_items_bytes(items)};
     return client_run(client, &command);
 }
 
@@ -308,24 +310,30 @@ static inline int do_increment(struct client *client, xkv_bytes key, int64_t del
     return client_run(client, &command);
 }
 
-static inline int do_pop(struct client *client, xkv_bytes prefix) {
-    xkv_command command = {.op = XKV_OP_POP_RANDOM, .prefix = prefix};
-    return client_run(client, &command);
+/* The most usual. */
+
+static inline int do_get(struct client *client, xkv_bytes key) {
+    return do_key(client, XKV_OP_GET, key);
 }
 
-static inline int do_plain(struct client *client, int op) {
-    xkv_command command = command_of(op, NOTHING);
-    return client_run(client, &command);
+static inline int do_set(struct client *client, xkv_bytes key, xkv_bytes value) {
+    return do_value(client, XKV_OP_SET, key, value);
+}
+
+static inline int do_delete(struct client *client, xkv_bytes key) {
+    return do_key(client, XKV_OP_DELETE, key);
+}
+
+static inline int do_exists(struct client *client, xkv_bytes key) {
+    return do_key(client, XKV_OP_EXISTS, key);
 }
 
 static inline int do_list(struct client *client, xkv_bytes prefix, int64_t limit) {
-    xkv_command command = {.op = XKV_OP_LIST, .prefix = prefix, .limit = limit};
-    return client_run(client, &command);
+    return do_limit(client, XKV_OP_LIST, prefix, limit);
 }
 
 static inline int do_random(struct client *client, xkv_bytes prefix) {
-    xkv_command command = {.op = XKV_OP_RANDOM_KEY, .prefix = prefix};
-    return client_run(client, &command);
+    return do_prefix(client, XKV_OP_RANDOM_KEY, prefix);
 }
 
 /* The bytes of the last reply. */

@@ -1,144 +1,8 @@
 /*
- * conformance.c - the rules of every command, on every kind of store
- *
- * The cases know nothing of the backend: each runs on a fresh store of every
- * setting below, by xkv_exec and by xkv_submit with xkv_completions.
+ * conformance.c - the rules of commands on single keys and on whole stores, and
+ * of commands and replies in general, on every kind of store
  */
-#include "../model.h"
-
-/* -- Settings ---------------------------------------------------------------- */
-
-static struct setting {
-    int backend, serialization, durability;
-    bool track_keys, submits;
-} setting; /* of the case that runs */
-
-static bool case_runs;
-
-static const char *describe_setting(void) {
-    static const char *const serializations[] = {"json", "string", "binary"};
-    static const char *const durabilities[] = {"full", "relaxed", "none"};
-    static char text[120];
-
-    snprintf(text, sizeof text, "%s, %s, trackKeys %s, durability %s, by %s",
-             setting.backend == XKV_BACKEND_MEMORY ? "memory" : "disk",
-             serializations[setting.serialization], setting.track_keys ? "true" : "false",
-             durabilities[setting.durability], setting.submits ? "xkv_submit" : "xkv_exec");
-    return text;
-}
-
-/* Number n of all settings; false past the last. */
-static bool setting_number(unsigned n, struct setting *out) {
-    out->submits = n % 2;
-    out->track_keys = n / 2 % 2;
-    out->serialization = (int)(n / 4 % 3);
-    out->durability = (int)(n / 12 % 4) - 1; /* -1: memory, which has none */
-    out->backend = out->durability < 0 ? XKV_BACKEND_MEMORY : XKV_BACKEND_DISK;
-    if (out->durability < 0)
-        out->durability = XKV_DURABILITY_FULL;
-    return n < 48;
-}
-
-static void open_fresh(struct client *client) {
-    static char name[PATH_SIZE];
-    static unsigned stores;
-    char file[32];
-    xkv_options options;
-
-    snprintf(file, sizeof file, "%u.kv", stores++);
-    test_path(name, file);
-    xkv_options_init(&options);
-    options.backend = setting.backend;
-    options.name = options.path = name;
-    options.serialization = setting.serialization;
-    options.durability = setting.durability;
-    options.track_keys = setting.track_keys;
-    client_open(client, &options, setting.submits);
-}
-
-/* A case: commands on a fresh store, checked. */
-typedef void conformance_case(struct client *client);
-
-static void run_case(void **state) {
-    conformance_case *body;
-    struct client client;
-
-    memcpy(&body, state, sizeof body);
-    for (unsigned n = 0; setting_number(n, &setting); n++) {
-        open_fresh(&client);
-        case_runs = true;
-        body(&client);
-        case_runs = false;
-        client_close(&client);
-    }
-}
-
-/* A case that failed left its loop: tell where. */
-static int after_case(void **state) {
-    (void)state;
-    if (case_runs)
-        fprintf(stderr, "with %s\n", describe_setting());
-    case_runs = false;
-    return 0;
-}
-
-/* -- Checks ------------------------------------------------------------------ */
-
-static void assert_value(struct client *client, xkv_bytes key, xkv_bytes value) {
-    assert_int_equal(do_get(client, key), XKV_OK);
-    assert_true(same_bytes(answer(client), value));
-    assert_int_equal(do_exists(client, key), XKV_OK);
-    assert_int_equal(client->reply.number, 1);
-}
-
-static void assert_missing(struct client *client, xkv_bytes key) {
-    assert_int_equal(do_get(client, key), XKV_E_KEY_NOT_FOUND);
-    assert_true(client->reply.len > 0);
-    assert_int_equal(do_exists(client, key), XKV_OK);
-    assert_int_equal(client->reply.number, 0);
-}
-
-static void assert_size(struct client *client, int64_t size) {
-    assert_int_equal(do_plain(client, XKV_OP_SIZE), XKV_OK);
-    assert_int_equal(client->reply.number, size);
-}
-
-static void put(struct client *client, xkv_bytes key, xkv_bytes value) {
-    do_set(client, key, value);
-    assert_int_equal(told(client), XKV_OK);
-}
-
-/* The reply holds one entry and no other. */
-static void assert_only_entry(struct client *client, xkv_bytes key, xkv_bytes value) {
-    xkv_bytes found, its_value;
-    size_t at = 0;
-
-    assert_int_equal(client->reply.number, 1);
-    assert_true(xkv_reply_next(&client->reply, &at, &found, &its_value));
-    assert_true(same_bytes(found, key) && same_bytes(its_value, value));
-    assert_false(xkv_reply_next(&client->reply, &at, &found, &its_value));
-}
-
-/* All that can be asked about a prefix, against the model. */
-static void assert_prefix(struct client *client, const struct model *model, xkv_bytes prefix) {
-    size_t first, count = model_count(model, prefix, &first);
-
-    assert_int_equal(do_list(client, prefix, 0), XKV_OK);
-    assert_true(model_matches(model, prefix, 0, &client->reply));
-    assert_int_equal(do_random(client, prefix), XKV_OK);
-    assert_int_equal(client->reply.number, count);
-    if (count == 0) {
-        assert_int_equal(client->reply.len, 0);
-        return;
-    }
-    assert_true(starts_with(answer(client), prefix));
-    assert_non_null(model_get(model, answer(client)));
-}
-
-static void assert_model(struct client *client, const struct model *model) {
-    assert_size(client, (int64_t)model->count);
-    assert_prefix(client, model, NOTHING);
-}
+#include "conformance.h"
 
 /* -- Single keys ------------------------------------------------------------- */
 
@@ -427,7 +291,7 @@ static void case_clear(struct client *client) {
 }
 
 static void assert_count(struct client *client, xkv_bytes prefix, int64_t count) {
-    assert_int_equal(do_count(client, prefix), XKV_OK);
+    assert_int_equal(do_prefix(client, XKV_OP_COUNT, prefix), XKV_OK);
     assert_int_equal(client->reply.number, count);
     assert_int_equal(client->reply.len, 0);
 }
@@ -457,26 +321,26 @@ static void case_set_if_absent(struct client *client) {
     memset(long_key, 'k', sizeof long_key);
     const xkv_bytes keys[] = {LIT("one"), bytes_of(long_key, sizeof long_key)};
     for (size_t i = 0; i < COUNT(keys); i++) {
-        assert_int_equal(do_set_if_absent(client, keys[i], LIT("1")), XKV_OK);
+        assert_int_equal(do_value(client, XKV_OP_SET_IF_ABSENT, keys[i], LIT("1")), XKV_OK);
         assert_int_equal(client->reply.number, 1);
-        assert_int_equal(do_set_if_absent(client, keys[i], LIT("2")), XKV_OK);
+        assert_int_equal(do_value(client, XKV_OP_SET_IF_ABSENT, keys[i], LIT("2")), XKV_OK);
         assert_int_equal(client->reply.number, 0);
         assert_value(client, keys[i], LIT("1"));
         assert_size(client, (int64_t)i + 1);
     }
     assert_int_equal(do_delete(client, keys[0]), XKV_OK);
-    assert_int_equal(do_set_if_absent(client, keys[0], LIT("3")), XKV_OK);
+    assert_int_equal(do_value(client, XKV_OP_SET_IF_ABSENT, keys[0], LIT("3")), XKV_OK);
     assert_int_equal(client->reply.number, 1);
     assert_value(client, keys[0], LIT("3"));
 }
 
 static void case_delete_if_exists(struct client *client) {
     put(client, LIT("one"), LIT("1"));
-    assert_int_equal(do_delete_if_exists(client, LIT("two")), XKV_OK);
+    assert_int_equal(do_key(client, XKV_OP_DELETE_IF_EXISTS, LIT("two")), XKV_OK);
     assert_int_equal(client->reply.number, 0);
-    assert_int_equal(do_delete_if_exists(client, LIT("one")), XKV_OK);
+    assert_int_equal(do_key(client, XKV_OP_DELETE_IF_EXISTS, LIT("one")), XKV_OK);
     assert_int_equal(client->reply.number, 1);
-    assert_int_equal(do_delete_if_exists(client, LIT("one")), XKV_OK);
+    assert_int_equal(do_key(client, XKV_OP_DELETE_IF_EXISTS, LIT("one")), XKV_OK);
     assert_int_equal(client->reply.number, 0);
     assert_size(client, 0);
 }
@@ -524,7 +388,7 @@ static void case_pop_random(struct client *client) {
     bool seen[MANY] = {false};
     char text[8];
 
-    assert_int_equal(do_pop(client, NOTHING), XKV_OK);
+    assert_int_equal(do_prefix(client, XKV_OP_POP_RANDOM, NOTHING), XKV_OK);
     assert_int_equal(client->reply.number, 0);
     put(client, LIT("other"), LIT("1"));
     for (size_t i = 0; i < MANY; i++) {
@@ -534,7 +398,7 @@ static void case_pop_random(struct client *client) {
     for (size_t i = 0; i < MANY; i++) {
         size_t at = 0;
         xkv_bytes key, value;
-        assert_int_equal(do_pop(client, LIT("p:")), XKV_OK);
+        assert_int_equal(do_prefix(client, XKV_OP_POP_RANDOM, LIT("p:")), XKV_OK);
         assert_int_equal(client->reply.number, 1);
         assert_true(xkv_reply_next(&client->reply, &at, &key, &value));
         assert_int_equal(at, client->reply.len);
@@ -545,7 +409,7 @@ static void case_pop_random(struct client *client) {
         assert_true(n < MANY && !seen[n]);
         seen[n] = true;
     }
-    assert_int_equal(do_pop(client, LIT("p:")), XKV_OK);
+    assert_int_equal(do_prefix(client, XKV_OP_POP_RANDOM, LIT("p:")), XKV_OK);
     assert_int_equal(client->reply.number, 0);
     assert_size(client, 1);
 }
@@ -703,12 +567,7 @@ static void case_options_of_a_handle(struct client *client) {
 
 /* -- The program ------------------------------------------------------------- */
 
-static const struct {
-    const char *name;
-    conformance_case *body;
-} cases[] = {
-#define CASE(name)                                                                                 \
-    { #name, case_##name }
+static const struct named_case cases[] = {
     CASE(missing_key),
     CASE(set_get_delete),
     CASE(replace),
@@ -738,13 +597,6 @@ static const struct {
 };
 
 int main(int argc, char *argv[]) {
-    struct CMUnitTest tests[COUNT(cases)];
-
     (void)argc;
-    test_begin(argv);
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        tests[i] = (struct CMUnitTest){cases[i].name, run_case, NULL, after_case, NULL};
-        memcpy(&tests[i].initial_state, &cases[i].body, sizeof cases[i].body);
-    }
-    return test_end(cmocka_run_group_tests(tests, NULL, NULL));
+    return run_cases(argv, cases, COUNT(cases), NULL, 0);
 }

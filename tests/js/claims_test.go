@@ -46,7 +46,8 @@ func TestClaims(t *testing.T) {
 		{`const ended = []; for (const end of [() => kv.delete("k"), () => kv.deleteIfExists("k"), () => kv.deleteMany(["k"]),
 			() => kv.clear(), () => kv.deleteByPrefix({prefix: "", limit: 9}), () => kv.compareAndDelete("k", 1)]) {
 			await kv.set("k", 1); const c = await kv.claimKey("k"); await end(); await kv.set("k", 1);
-			ended.push(await kv.renewClaim(c, {ttl: 1000}), await kv.releaseClaim(c), (await kv.claimKey("k")) !== null); }
+			ended.push(await kv.renewClaim(c, {ttl: 1000}), await kv.releaseClaim(c), (await kv.claimKey("k")) !== null);
+			await kv.clear(); }
 		return ended.join();`,
 			`"` + "false,false,true,false,false,true,false,false,true,false,false,true,false,false,true,false,false,true" + `"`},
 
@@ -206,8 +207,11 @@ func TestClaimsRefused(t *testing.T) {
 			row{"kv." + method + "({get id() { throw new RangeError('this is my getter'); }}" + ttl + ")", "!RangeError|my getter"},
 			row{"kv." + method + "(new Proxy({}, {get() { throw new RangeError('this is my trap'); }})" + ttl + ")", "!RangeError|my trap"},
 			row{"kv." + method + `({id: "never", key: "x", token: 7}` + ttl + ")", "false"},
-			row{"kv." + method + `({id: "", key: "", token: 7}` + ttl + ")", "false"},
-			row{"kv." + method + `({id: "i".repeat(100000), key: "k".repeat(100000), token: Number.MAX_SAFE_INTEGER}` + ttl + ")", "false"},
+			row{"kv." + method + `({id: "i".repeat(100000), key: "k", token: Number.MAX_SAFE_INTEGER}` + ttl + ")", "false"},
+			row{"kv." + method + `({id: "", key: "", token: 7}` + ttl + ")", "!InvalidOptionsError|" + method + "|claim.key|empty"},
+			row{"kv." + method + `s([{id: "", key: "k", token: 7}, {id: "", key: "", token: 7}]` + ttl + ")",
+				"!InvalidOptionsError|" + method + "s|claims[1].key|empty"},
+			row{"kv." + method + `({id: "1", key: "k".repeat(32769), token: 7}` + ttl + ")", "!InvalidOptionsError|" + method + "|claim.key|32769"},
 			row{"kv." + method + "s({}" + ttl + ")", "!InvalidOptionsError|" + method + "s|claims|an object"},
 			row{"kv." + method + "s(null" + ttl + ")", "!InvalidOptionsError|" + method + "s|claims|null"},
 			row{"kv." + method + "s(undefined" + ttl + ")", "!InvalidOptionsError|" + method + "s|claims|undefined"},

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles index.d.ts, the example scripts and negative.ts with TypeScript.
+# Compiles index.d.ts, the example scripts, positive.ts and negative.ts with TypeScript.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -13,4 +13,4 @@ if ! [[ node_modules/.package-lock.json -nt package-lock.json ]]; then
     }
 fi
 node_modules/.bin/tsc -p .
-echo "    ok      index.d.ts, examples/*.js, tests/smoke.js, tests/types/negative.ts"
+echo "    ok      index.d.ts, examples/*.js, tests/smoke.js, tests/types/*.ts"

@@ -2,7 +2,16 @@
 // fails the check when the line below it compiles, so a type that became too
 // loose is noticed as well as one that became too strict.
 import kvModule, { openKv } from "k6/x/kv";
-import type { Entry, JSONValue, KV, KVError, KVErrorName, OpenKvOptions } from "k6/x/kv";
+import type {
+  Claim,
+  ClaimReference,
+  Entry,
+  JSONValue,
+  KV,
+  KVError,
+  KVErrorName,
+  OpenKvOptions,
+} from "k6/x/kv";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_: Same<A, B>): void {}
@@ -185,6 +194,189 @@ export async function binaryStore(): Promise<void> {
   await bytes.set("k", { a: 1 });
   // @ts-expect-error a value is needed
   await bytes.set("k");
+}
+
+// --- many keys, single steps, claims ---
+
+declare const reference: ClaimReference;
+declare const claim: Claim<User>;
+
+export async function manyKeys(): Promise<void> {
+  // @ts-expect-error a string is not a list of keys
+  await kv.getMany("user:1");
+  // @ts-expect-error keys are strings
+  await kv.getMany([1]);
+  // @ts-expect-error a list is needed
+  await kv.getMany();
+  // @ts-expect-error not iterable
+  await kv.getMany({ a: 1 });
+  // @ts-expect-error keys are strings
+  await kv.deleteMany([null]);
+  // @ts-expect-error an object, not a list of entries
+  await kv.setMany([["a", 1]]);
+  // @ts-expect-error an object, not a Map
+  await kv.setMany(new Map([["a", 1]]));
+  // @ts-expect-error an object is needed
+  await kv.setMany(null);
+  // @ts-expect-error not JSON
+  await kv.setMany({ a: 1, b: () => 1 });
+  // @ts-expect-error not JSON, further in
+  await kv.setMany({ a: { list: [1n] } });
+  // @ts-expect-error a promise that somebody forgot to await
+  await kv.setMany({ a: kv.get("b") });
+  // @ts-expect-error needs json
+  await texts.setMany({ a: { n: 1 } });
+  // @ts-expect-error no bytes
+  await bytes.setMany({ a: 1 });
+
+  // @ts-expect-error both fields are required
+  await kv.deleteByPrefix({ prefix: "user:" });
+  // @ts-expect-error both fields are required
+  await kv.deleteByPrefix({ limit: 1 });
+  // @ts-expect-error options are required
+  await kv.deleteByPrefix();
+  // @ts-expect-error not a number
+  await kv.scan({ limit: "10" });
+  // @ts-expect-error a cursor is text
+  await kv.scan({ cursor: 5 });
+  // @ts-expect-error misspelt
+  await kv.scanKeys({ Cursor: "" });
+  // @ts-expect-error it has keys
+  (await kv.scanKeys()).entries;
+  // @ts-expect-error no such option
+  await kv.listKeys({ cursor: "" });
+  // @ts-expect-error count is required
+  await kv.randomKeys({ prefix: "user:" });
+  // @ts-expect-error count is required
+  await kv.randomKeys();
+  // @ts-expect-error not a boolean
+  await kv.randomKeys({ count: 1, unique: 1 });
+}
+
+export async function singleSteps(): Promise<void> {
+  // @ts-expect-error a delta is needed
+  await kv.incrementBy("n");
+  // @ts-expect-error a delta is a number
+  await kv.incrementBy("n", "1");
+  // @ts-expect-error a delta is a Number
+  await kv.incrementBy("n", 1n);
+  // @ts-expect-error not JSON
+  await kv.getOrSet("k", () => 1);
+  // @ts-expect-error needs json
+  await texts.swap("k", [1]);
+  // @ts-expect-error a value is needed
+  await texts.getOrSet("k");
+  // @ts-expect-error perhaps null
+  (await texts.swap("k", "v")).previous.length;
+
+  // @ts-expect-error three arguments
+  await kv.compareAndSwap("k", 1);
+  // @ts-expect-error not JSON
+  await kv.compareAndSwap("k", () => 1, 1);
+  // @ts-expect-error not JSON
+  await kv.compareAndSwap("k", 1, new Map());
+  // @ts-expect-error needs json
+  await texts.compareAndSwap("k", { a: 1 }, "v");
+  // @ts-expect-error no text for null
+  await texts.compareAndSwap("k", "v", null);
+  // @ts-expect-error for that there is compareAndSwapDetailed
+  await kv.compareAndSwap("k", 1, 2, { includeCurrentOnMismatch: true });
+  // @ts-expect-error misspelt
+  await kv.compareAndSwapDetailed("k", 1, 2, { includeCurrent: true });
+  // @ts-expect-error not a boolean
+  await kv.compareAndSwapDetailed("k", 1, 2, { includeCurrentOnMismatch: "yes" });
+  const plain = await kv.compareAndSwapDetailed("k", 1, 2);
+  // @ts-expect-error only of a mismatch
+  plain.existed;
+  // @ts-expect-error not asked for
+  if (!plain.swapped) plain.current;
+  // @ts-expect-error no such reason
+  if (plain.reason === "deleted") return;
+
+  // @ts-expect-error two arguments
+  await kv.compareAndDelete("k");
+  // @ts-expect-error undefined is no value
+  await kv.compareAndDelete("k", undefined);
+  // @ts-expect-error null cannot be there
+  await texts.compareAndDelete("k", null);
+  // @ts-expect-error undefined is no value
+  await kv.compareAndDeleteDetailed("k", undefined, { includeCurrentOnMismatch: true });
+}
+
+export async function claims(): Promise<void> {
+  // @ts-expect-error perhaps null
+  (await kv.claimRandom()).key;
+  // @ts-expect-error perhaps null
+  (await kv.claimKey("k")).key;
+  // @ts-expect-error milliseconds are a number
+  await kv.claimRandom({ ttl: "30s" });
+  // @ts-expect-error an owner is text
+  await kv.claimRandom({ owner: 1 });
+  // @ts-expect-error for that there is claimRandomMany
+  await kv.claimRandom({ count: 2 });
+  // @ts-expect-error the key says which
+  await kv.claimKey("k", { prefix: "k" });
+  // @ts-expect-error a key is needed
+  await kv.claimKey();
+  // @ts-expect-error count is required
+  await kv.claimRandomMany({ prefix: "user:" });
+  // @ts-expect-error the keys say which
+  await kv.claimKeys(["k"], { prefix: "k" });
+  // @ts-expect-error a string is not a list of keys
+  await kv.claimKeys("k");
+  // @ts-expect-error not a boolean
+  await kv.claimKeys(["k"], { allOrNothing: 1 });
+  // @ts-expect-error the value is in entry
+  claim.value;
+
+  // @ts-expect-error ttl is required
+  await kv.renewClaim(reference);
+  // @ts-expect-error ttl is required
+  await kv.renewClaim(reference, {});
+  // @ts-expect-error the owner stays
+  await kv.renewClaim(reference, { ttl: 1, owner: "me" });
+  // @ts-expect-error not the key alone
+  await kv.releaseClaim("user:1");
+  // @ts-expect-error perhaps null
+  await kv.releaseClaim(await kv.claimRandom());
+  // @ts-expect-error a claim has a token
+  await kv.completeClaim({ id: "claim-1", key: "k" });
+  // @ts-expect-error a token is a number
+  await kv.completeClaim({ id: "claim-1", key: "k", token: "1" });
+  // @ts-expect-error not a boolean
+  await kv.completeClaim(claim, { deleteKey: 0 });
+  // @ts-expect-error a promise that somebody forgot to await
+  await kv.releaseClaim(kv.claimKey("k"));
+  // @ts-expect-error a list
+  await kv.releaseClaims(claim);
+  // @ts-expect-error claims, not keys
+  await kv.completeClaims(["user:1"]);
+  // @ts-expect-error perhaps null
+  await kv.renewClaims([await kv.claimRandom()], { ttl: 1 });
+  // @ts-expect-error that is what releaseClaims tells
+  (await kv.renewClaims([claim], { ttl: 1 })).released;
+  // @ts-expect-error perhaps null
+  (await kv.popRandom()).key;
+  // @ts-expect-error count is required
+  await kv.popRandomMany({});
+}
+
+export async function insight(): Promise<void> {
+  const stats = await kv.stats();
+  // @ts-expect-error perhaps null
+  stats.index.keysList;
+  // @ts-expect-error perhaps null
+  stats.disk.sizeBytes;
+  // @ts-expect-error takes nothing
+  await kv.stats({});
+  // @ts-expect-error takes nothing
+  await kv.reportStats("user:");
+  // @ts-expect-error an object
+  await kv.allocationStats("user:");
+  // @ts-expect-error not a boolean
+  openKv({ metrics: { operations: "yes" } });
+  // @ts-expect-error no such group of metrics
+  openKv({ metrics: { gauges: true } });
 }
 
 // --- everything else ---

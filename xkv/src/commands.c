@@ -185,10 +185,10 @@ static int fail_entries(const xkv_options *options, xkv_bytes items) {
 }
 
 static int check_items(const xkv_options *options, const xkv_op_info *info, xkv_bytes items) {
-    size_t at = 0, count = 0;
+    size_t at = 0, next = 0, count = 0; /* at: up to where they are entries */
     int error = XKV_OK;
 
-    for (xkv_item item; error == XKV_OK && xkv_item_next(items, &at, &item); count++) {
+    for (xkv_item item; error == XKV_OK && xkv_item_next(items, &next, &item); at = next, count++) {
         if (item.kind != XKV_ITEM_ENTRY)
             break;
         error = check_item(options, info, &item, count);

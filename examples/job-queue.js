@@ -1,0 +1,111 @@
+// A job queue: producers put jobs in, workers take them out, each job once.
+//
+//   ./k6 run examples/job-queue.js
+//
+// popRandom removes a job and hands it out in one step, so any number of workers
+// can share a queue. The order is random; producer-consumer.js has a queue in
+// order, for one consumer.
+import { check, sleep } from "k6";
+import exec from "k6/execution";
+import { Counter } from "k6/metrics";
+import { openKv } from "k6/x/kv";
+
+const PRODUCERS = 2;
+const JOBS = 60;
+
+/** @type {import("k6/options").Options} */
+export const options = {
+  scenarios: {
+    producers: {
+      executor: "shared-iterations",
+      vus: PRODUCERS,
+      iterations: JOBS,
+      exec: "produce",
+    },
+    workers: {
+      executor: "per-vu-iterations",
+      vus: 5,
+      iterations: 1,
+      exec: "work",
+      maxDuration: "10s",
+    },
+    batches: {
+      executor: "per-vu-iterations",
+      vus: 1,
+      iterations: 1,
+      exec: "workInBatches",
+      maxDuration: "10s",
+    },
+  },
+  thresholds: {
+    checks: ["rate==1"],
+    jobs_done: [`count==${JOBS}`], // all of them, and none twice
+  },
+};
+
+const jobsDone = new Counter("jobs_done");
+
+const kv = openKv({ backend: "memory", trackKeys: true });
+
+export async function produce() {
+  sleep(0.02);
+  const id = exec.scenario.iterationInTest;
+  await kv.set(`job:${id}`, { id, action: "send invoice" });
+  await kv.incrementBy("produced", 1);
+}
+
+// Whether no more jobs will come. To be asked before the queue is looked at: if
+// all had been produced by then, an empty queue means the end. Adding 0 reads a
+// counter that need not be there yet.
+async function isLast() {
+  return (await kv.incrementBy("produced", 0)) === JOBS;
+}
+
+export async function work() {
+  for (;;) {
+    const last = await isLast();
+    const job = await kv.popRandom({ prefix: "job:" });
+    if (job !== null) {
+      await perform(job);
+    } else if (last) {
+      return;
+    } else {
+      sleep(0.01); // nothing to do at the moment
+    }
+  }
+}
+
+// Fewer calls for small jobs: up to ten at once.
+export async function workInBatches() {
+  for (;;) {
+    const last = await isLast();
+    const jobs = await kv.popRandomMany({ prefix: "job:", count: 10 });
+    for (const job of jobs) {
+      await perform(job);
+    }
+    if (jobs.length === 0 && last) {
+      return;
+    }
+    sleep(0.05);
+  }
+}
+
+/** @param {import("k6/x/kv").Entry<{ id: number }>} job - What popRandom gave. */
+async function perform({ key, value }) {
+  const first = await kv.setIfAbsent(`done:${value.id}`, exec.vu.idInTest);
+  check(null, {
+    "the job belongs to its key": () => key === `job:${value.id}`,
+    "nobody else had the job": () => first,
+  });
+  sleep(0.005);
+  jobsDone.add(1);
+}
+
+export async function teardown() {
+  const [left, done] = await Promise.all([
+    kv.count({ prefix: "job:" }),
+    kv.count({ prefix: "done:" }),
+  ]);
+  console.log(`${done} jobs done, ${left} left`);
+  check(null, { "every job was done": () => left === 0 && done === JOBS });
+}

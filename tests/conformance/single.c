@@ -1,0 +1,239 @@
+/*
+ * single.c - atomic steps on one key: getOrSet, swap, compareAndSwap, compareAndDelete
+ */
+#include "conformance.h"
+
+/* -- getOrSet, swap ---------------------------------------------------------- */
+
+static void case_get_or_set(struct client *client) {
+    assert_int_equal(do_value(client, XKV_OP_GET_OR_SET, LIT("k"), LIT("1")), XKV_OK);
+    assert_reply(client, "{\"value\":1,\"loaded\":false}");
+    assert_int_equal(do_value(client, XKV_OP_GET_OR_SET, LIT("k"), LIT("2")), XKV_OK);
+    assert_reply(client, "{\"value\":1,\"loaded\":true}");
+    assert_value(client, LIT("k"), LIT("1"));
+    put(client, LIT("empty"), NOTHING);
+    assert_int_equal(do_value(client, XKV_OP_GET_OR_SET, LIT("empty"), LIT("2")), XKV_OK);
+    assert_reply(client, "{\"value\":,\"loaded\":true}");
+    assert_size(client, 2);
+}
+
+static void case_swap(struct client *client) {
+    assert_int_equal(do_value(client, XKV_OP_SWAP, LIT("k"), LIT("1")), XKV_OK);
+    assert_reply(client, "{\"previous\":null,\"loaded\":false}");
+    assert_int_equal(do_value(client, XKV_OP_SWAP, LIT("k"), LIT("22")), XKV_OK);
+    assert_reply(client, "{\"previous\":1,\"loaded\":true}");
+    assert_int_equal(do_value(client, XKV_OP_SWAP, LIT("k"), LIT("")), XKV_OK);
+    assert_reply(client, "{\"previous\":22,\"loaded\":true}");
+    assert_value(client, LIT("k"), LIT(""));
+    assert_size(client, 1);
+}
+
+/* The old value must be copied before the new one takes its place. */
+static void case_swap_large(struct client *client) {
+    static char old[50000], new[50000];
+    xkv_item item;
+    size_t at = 0;
+
+    memset(old, 'o', sizeof old);
+    memset(new, 'n', sizeof new);
+    put(client, LIT("k"), bytes_of(old, sizeof old));
+    assert_int_equal(do_value(client, XKV_OP_SWAP, LIT("k"), bytes_of(new, sizeof new)), XKV_OK);
+    assert_true(xkv_item_next(answer(client), &at, &item));
+    assert_true(xkv_item_next(answer(client), &at, &item));
+    assert_true(same_bytes(item.value, bytes_of(old, sizeof old)));
+    assert_value(client, LIT("k"), bytes_of(new, sizeof new));
+}
+
+/* -- Comparing --------------------------------------------------------------- */
+
+static int swap_if(struct client *client, xkv_bytes old, int expect, xkv_bytes new) {
+    xkv_command command = {.op = XKV_OP_COMPARE_AND_SWAP,
+                           .key = LIT("k"),
+                           .expected = old,
+                           .expect = expect,
+                           .value = new};
+    return client_run(client, &command);
+}
+
+static void assert_swaps(struct client *client, xkv_bytes old, int expect, xkv_bytes new) {
+    assert_int_equal(swap_if(client, old, expect, new), XKV_OK);
+    assert_int_equal(client->reply.number, 1);
+    assert_int_equal(client->reply.len, 0);
+    assert_value(client, LIT("k"), new);
+}
+
+static void assert_keeps(struct client *client, xkv_bytes old, int expect) {
+    assert_int_equal(swap_if(client, old, expect, LIT("never")), XKV_OK);
+    assert_int_equal(client->reply.number, 0);
+}
+
+static void case_compare_and_swap(struct client *client) {
+    assert_keeps(client, LIT("1"), XKV_EXPECT_VALUE);
+    assert_missing(client, LIT("k"));
+    assert_swaps(client, NOTHING, XKV_EXPECT_ABSENT, LIT("1"));
+    assert_keeps(client, NOTHING, XKV_EXPECT_ABSENT);
+    assert_keeps(client, LIT("2"), XKV_EXPECT_VALUE);
+    assert_keeps(client, LIT(""), XKV_EXPECT_VALUE);
+    assert_swaps(client, LIT("1"), XKV_EXPECT_VALUE, LIT("null"));
+    assert_swaps(client, LIT("null"), XKV_EXPECT_ABSENT_OR_VALUE, LIT("3"));
+    assert_keeps(client, LIT("null"), XKV_EXPECT_ABSENT_OR_VALUE);
+    assert_value(client, LIT("k"), LIT("3"));
+    assert_int_equal(do_delete(client, LIT("k")), XKV_OK);
+    assert_swaps(client, LIT("null"), XKV_EXPECT_ABSENT_OR_VALUE, LIT("4"));
+    assert_swaps(client, LIT("4"), XKV_EXPECT_VALUE, LIT("4"));
+}
+
+static void compare_detailed(struct client *client, int op, const char *old, bool include) {
+    xkv_command command = {.op = op,
+                           .key = LIT("k"),
+                           .expected = xkv_text(old),
+                           .value = LIT("new"),
+                           .include_current = include};
+
+    client_run(client, &command);
+    assert_int_equal(told(client), XKV_OK);
+}
+
+static void case_compare_and_swap_detailed(struct client *client) {
+    enum { SWAP = XKV_OP_COMPARE_AND_SWAP_DETAILED };
+
+    compare_detailed(client, SWAP, "1", true);
+    assert_reply(client, "{\"swapped\":false,\"reason\":\"mismatch\",\"existed\":false}");
+    put(client, LIT("k"), LIT("1"));
+    compare_detailed(client, SWAP, "2", false);
+    assert_reply(client, "{\"swapped\":false,\"reason\":\"mismatch\",\"existed\":true}");
+    compare_detailed(client, SWAP, "2", true);
+    assert_reply(client,
+                 "{\"swapped\":false,\"reason\":\"mismatch\",\"existed\":true,\"current\":1}");
+    assert_value(client, LIT("k"), LIT("1"));
+    compare_detailed(client, SWAP, "1", true);
+    assert_reply(client, "{\"swapped\":true,\"reason\":\"swapped\"}");
+    assert_value(client, LIT("k"), LIT("new"));
+}
+
+static void delete_if(struct client *client, xkv_bytes old, int64_t deleted) {
+    xkv_command command = {.op = XKV_OP_COMPARE_AND_DELETE, .key = LIT("k"), .expected = old};
+
+    assert_int_equal(client_run(client, &command), XKV_OK);
+    assert_int_equal(client->reply.number, deleted);
+    assert_int_equal(client->reply.len, 0);
+}
+
+static void case_compare_and_delete(struct client *client) {
+    delete_if(client, LIT("1"), 0);
+    put(client, LIT("k"), LIT("1"));
+    put(client, LIT("other"), LIT("1"));
+    delete_if(client, LIT("2"), 0);
+    assert_value(client, LIT("k"), LIT("1"));
+    delete_if(client, LIT("1"), 1);
+    assert_missing(client, LIT("k"));
+    delete_if(client, LIT("1"), 0);
+    put(client, LIT("k"), LIT("null"));
+    delete_if(client, LIT("null"), 1);
+    assert_size(client, 1);
+}
+
+static void case_compare_and_delete_detailed(struct client *client) {
+    enum { DELETE = XKV_OP_COMPARE_AND_DELETE_DETAILED };
+
+    compare_detailed(client, DELETE, "1", true);
+    assert_reply(client, "{\"deleted\":false,\"reason\":\"mismatch\",\"existed\":false}");
+    put(client, LIT("k"), LIT("1"));
+    compare_detailed(client, DELETE, "2", true);
+    assert_reply(client,
+                 "{\"deleted\":false,\"reason\":\"mismatch\",\"existed\":true,\"current\":1}");
+    compare_detailed(client, DELETE, "2", false);
+    assert_reply(client, "{\"deleted\":false,\"reason\":\"mismatch\",\"existed\":true}");
+    compare_detailed(client, DELETE, "1", false);
+    assert_reply(client, "{\"deleted\":true,\"reason\":\"deleted\"}");
+    assert_missing(client, LIT("k"));
+}
+
+/* In json stores what counts is the meaning; in others the bytes. unit/json.c
+ * has more pairs. */
+static void case_structural_equality(struct client *client) {
+    static const char *const same[][2] = {
+        {"{\"a\":1,\"b\":[2,3]}", " { \"b\" : [ 2 , 3 ] , \"a\" : 1 } "},
+        {"[1.0,100]", "[1,1e2]"},
+        {"\"\\u0041\\ud83d\\ude00\"", "\"A\xF0\x9F\x98\x80\""},
+    };
+    static const char *const others[][2] = {
+        {"[1,2]", "[2,1]"}, {"{\"a\":null}", "{}"}, {"1", "\"1\""}, {"{}", "[]"}};
+    bool json = setting.serialization == XKV_JSON;
+
+    for (size_t i = 0; i < COUNT(same); i++) {
+        put(client, LIT("k"), xkv_text(same[i][0]));
+        delete_if(client, xkv_text(same[i][1]), json);
+        put(client, LIT("k"), xkv_text(same[i][0]));
+        assert_int_equal(
+            swap_if(client, xkv_text(same[i][1]), XKV_EXPECT_VALUE, xkv_text(same[i][1])), XKV_OK);
+        assert_int_equal(client->reply.number, json);
+        assert_value(client, LIT("k"), xkv_text(same[i][json]));
+    }
+    for (size_t i = 0; i < COUNT(others); i++) {
+        put(client, LIT("k"), xkv_text(others[i][0]));
+        assert_keeps(client, xkv_text(others[i][1]), XKV_EXPECT_VALUE);
+        assert_value(client, LIT("k"), xkv_text(others[i][0]));
+    }
+}
+
+/* -- Bad arguments ----------------------------------------------------------- */
+
+/* Whatever takes a key refuses what is none, and what takes a value text that
+ * is none, naming the command; and nothing has changed. */
+static void case_bad_keys_and_values(struct client *client) {
+    int expected = setting.serialization == XKV_BINARY ? XKV_OK : XKV_E_SERIALIZER;
+
+    for (int op = 0; op < XKV_OP_END; op++) {
+        const xkv_op_info *info = xkv_op_describe(op);
+        if (!(info->arguments & XKV_ARG_KEY))
+            continue;
+        xkv_command bad_key = {.op = op, .key = LIT("\xFF"), .value = LIT("1")};
+        assert_int_equal(client_run(client, &bad_key), XKV_E_INVALID_OPTIONS);
+        assert_true(answer_says(client, info->name) && answer_says(client, "UTF-8"));
+        bad_key.key = NOTHING;
+        assert_int_equal(client_run(client, &bad_key), XKV_E_INVALID_OPTIONS);
+        if (!(info->arguments & (XKV_ARG_VALUE | XKV_ARG_NEW)))
+            continue;
+        xkv_command bad_value = {
+            .op = op, .key = LIT("k"), .value = LIT("\xFF"), .expect = XKV_EXPECT_ABSENT};
+        assert_int_equal(client_run(client, &bad_value), expected);
+        if (expected != XKV_OK)
+            assert_true(answer_says(client, info->name) && answer_says(client, "k"));
+        assert_int_equal(do_delete(client, LIT("k")), XKV_OK);
+        assert_int_equal(client->reply.number, expected == XKV_OK);
+    }
+    assert_size(client, 0);
+}
+
+static void case_bad_expected_value(struct client *client) {
+    static const int ops[] = {XKV_OP_COMPARE_AND_SWAP, XKV_OP_COMPARE_AND_SWAP_DETAILED,
+                              XKV_OP_COMPARE_AND_DELETE, XKV_OP_COMPARE_AND_DELETE_DETAILED};
+    int expected = setting.serialization == XKV_BINARY ? XKV_OK : XKV_E_SERIALIZER;
+
+    put(client, LIT("k"), LIT("1"));
+    for (size_t i = 0; i < COUNT(ops); i++) {
+        xkv_command command = {
+            .op = ops[i], .key = LIT("k"), .expected = LIT("\xFF"), .value = LIT("2")};
+        assert_int_equal(client_run(client, &command), expected);
+        assert_value(client, LIT("k"), LIT("1"));
+    }
+}
+
+static const struct named_case cases[] = {
+    CASE(get_or_set),
+    CASE(swap),
+    CASE(swap_large),
+    CASE(compare_and_swap),
+    CASE(compare_and_swap_detailed),
+    CASE(compare_and_delete),
+    CASE(compare_and_delete_detailed),
+    CASE(structural_equality),
+    CASE(bad_keys_and_values),
+    CASE(bad_expected_value),
+};
+
+int main(int argc, char *argv[]) {
+    (void)argc;
+    return run_cases(argv, cases, COUNT(cases), NULL, 0);
+}
