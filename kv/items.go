@@ -177,13 +177,3 @@ func intern(name []byte) string {
 	names.Store(&more)
 	return string(name)
 }
-
-// isEmpty tells whether items are null or an array without elements.
-func isEmpty(data []byte) bool {
-	var item xkv.Item
-	if len(data) == 0 {
-		return true
-	}
-	item.Read(data)
-	return item.Kind == xkv.ItemNull || item.Kind == xkv.ItemArray && item.Number == 0
-}

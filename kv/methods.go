@@ -155,7 +155,7 @@ func (o *outcome) settle(reply *xkv.Reply) error {
 		return o.fail(&xkv.Error{Code: xkv.DiskStoreCorrupt, Message: o.method.Name + ": " + err.Error()})
 	}
 	if !o.started.IsZero() {
-		o.observe("", o.method.mayBeEmpty && isNothing(reply, o.method.Reply))
+		o.observe("", reply.Number == 0)
 	}
 	return o.resolve(result)
 }
@@ -183,11 +183,6 @@ func errorName(err error) string {
 	default:
 		return xkv.Internal.Name()
 	}
-}
-
-// isNothing tells whether a method that looks for something found nothing.
-func isNothing(reply *xkv.Reply, kind xkv.ReplyKind) bool {
-	return len(reply.Data) == 0 || kind == xkv.ReplyItems && isEmpty(reply.Data)
 }
 
 // result is what a successful call resolves to.

@@ -68,20 +68,20 @@ const manyVUs = `
 		return {};
 	}`
 
-// 200 virtual users take 2,000 keys from one store, count them and try to be the
-// first to do each of ten things: every key is had by one, no count is lost, and
-// each thing is done once.
+// 500 virtual users take 10,000 keys from one store, count them and try to be the
+// first to do each of twenty things: every key is had by one, no count is lost,
+// and each thing is done once.
 func TestAtomicSteps(t *testing.T) {
 	for _, kind := range loadKinds {
 		t.Run(kind.name, func(t *testing.T) {
 			res := mustRun(t, imports+`
 				const kv = openKv(`+kind.options+`);
 				export const options = {scenarios: {all: {
-					executor: "per-vu-iterations", vus: 200, iterations: 10}}};
+					executor: "per-vu-iterations", vus: 500, iterations: 20}}};
 				export async function setup() {
-					const sets = [];
-					for (let i = 0; i < 2000; i++) sets.push(kv.set("job:" + i, i));
-					await Promise.all(sets);
+					const jobs = {};
+					for (let i = 0; i < 10000; i++) jobs["job:" + i] = i;
+					await kv.setMany(jobs);
 				}
 				export default async function () {
 					const job = await kv.popRandom({prefix: "job:"});
@@ -99,11 +99,53 @@ func TestAtomicSteps(t *testing.T) {
 					tell("firsts", await kv.get("firsts"));
 					return {};
 				}`, options{})
-			res.want("had", "2000")
-			res.want("distinct", "2000")
+			res.want("had", "10000")
+			res.want("distinct", "10000")
 			res.want("left", "0")
-			res.want("sum", "1999000")
-			res.want("firsts", "10")
+			res.want("sum", "49995000")
+			res.want("firsts", "20")
+		})
+	}
+}
+
+// 500 virtual users work on 300 keys: whoever has claimed one is alone with it.
+func TestClaimsUnderLoad(t *testing.T) {
+	for _, kind := range loadKinds {
+		t.Run(kind.name, func(t *testing.T) {
+			res := mustRun(t, imports+`
+				const kv = openKv(`+kind.options+`);
+				export const options = {scenarios: {all: {
+					executor: "per-vu-iterations", vus: 500, iterations: 10}}};
+				export async function setup() {
+					const pool = {};
+					for (let i = 0; i < 300; i++) pool["pool:" + i] = i;
+					await kv.setMany(pool);
+				}
+				export default async function () {
+					const claim = await kv.claimRandom({prefix: "pool:", owner: "vu " + __VU});
+					if (claim === null) { await kv.incrementBy("none free", 1); return; }
+					if (await kv.incrementBy("holders:" + claim.key, 1) !== 1) tell("two holders", claim.key);
+					if (await kv.claimKey(claim.key) !== null) tell("claimed twice", claim.key);
+					await kv.incrementBy("holders:" + claim.key, -1);
+					const done = __ITER % 10 === 9 ? await kv.completeClaim(claim, {deleteKey: false})
+						: await kv.releaseClaim(claim);
+					if (!done) tell("lost", claim.key);
+					if (await kv.releaseClaim(claim)) tell("released twice", claim.key);
+					await kv.incrementBy("held", 1);
+				}
+				export async function handleSummary() {
+					const [held, none] = await kv.getMany(["held", "none free"]);
+					tell("tries", held.value + (none.value ?? 0));
+					tell("free", (await kv.allocationStats({prefix: "pool:"})).claimable);
+					return {};
+				}`, options{})
+			res.want("tries", "5000")
+			res.want("free", "300")
+			for _, wrong := range []string{"two holders", "claimed twice", "lost", "released twice"} {
+				if keys := res.reports[wrong]; len(keys) > 0 {
+					t.Errorf("%s: %d times, such as %s", wrong, len(keys), keys[0])
+				}
+			}
 		})
 	}
 }

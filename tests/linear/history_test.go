@@ -54,9 +54,9 @@ type event struct {
 
 func (e event) String() string {
 	in := e.in
-	text := fmt.Sprintf("%9.3f to %9.3f us, client %d: %s keys %v values %q prefix %q number %d flag %t",
+	text := fmt.Sprintf("%9.3f to %9.3f us, client %d: %s keys %v values %q prefix %q number %d flag %t ttl %d",
 		microseconds(in.called), microseconds(in.returned), e.client, in.op, in.keys, in.values,
-		in.prefix, in.number, in.flag)
+		in.prefix, in.number, in.flag, in.ttl)
 	if strings.HasPrefix(in.op, "compare") {
 		text += fmt.Sprintf(" expect %d %q", in.expect, in.expected)
 	}

@@ -36,7 +36,7 @@ func (p plan) checkMany(t *testing.T, m porcupine.Model, b backend, count int) {
 		start := time.Now()
 		switch h.check(m, checkTimeout) {
 		case porcupine.Illegal:
-			t.Fatalf("history %d with seed %d is not linearizable: %v", n, p.seed, h)
+			h.debug(m); t.Fatalf("history %d with seed %d is not linearizable: %v", n, p.seed, h)
 		case porcupine.Unknown:
 			t.Fatalf("history %d with seed %d takes too long to check: %v", n, p.seed, h)
 		}
