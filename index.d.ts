@@ -109,8 +109,9 @@ declare module "k6/x/kv" {
 
     /**
      * Keep an ordered, counted index of all keys in memory, so that
-     * {@link KV.randomKey} stays fast in a large disk store, also with a
-     * prefix. It is built from the data when the store opens.
+     * {@link KV.randomKey}, {@link KV.count}, claims and pops stay fast in a
+     * large disk store, also with a prefix. It is built from the data when the
+     * store opens.
      *
      * @defaultValue `false`
      */
@@ -467,7 +468,7 @@ declare module "k6/x/kv" {
   export interface ClaimKeysResult<T = any> {
     /** The claims. */
     claimed: Claim<T>[];
-    /** The keys that are held by others. */
+    /** The keys that are held already. */
     busy: string[];
     /** The keys that do not exist. */
     missing: string[];

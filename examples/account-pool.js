@@ -13,7 +13,7 @@ import { openKv } from "k6/x/kv";
 
 const ACCOUNTS = 5;
 const VUS = 12;
-const LEASE = 800; // ms
+const LEASE = 1200; // ms
 
 /** @type {import("k6/options").Options} */
 export const options = {

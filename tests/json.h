@@ -35,9 +35,10 @@ static inline size_t reformat(xkv_bytes json, char *out, struct rng *rng) {
 
     for (size_t i = 0; i < json.len; i++) {
         unsigned char c = bytes[i];
-        if (in_text && c == '\\' && i + 1 < json.len) { /* this one stays as it is */
-            out[len++] = (char)c;
-            out[len++] = (char)bytes[++i];
+        if (in_text && c == '\\' && i + 1 < json.len) { /* an escape stays as it is */
+            size_t more = bytes[i + 1] == 'u' ? 5 : 1;
+            for (out[len++] = (char)c; more > 0 && i + 1 < json.len; more--)
+                out[len++] = (char)bytes[++i];
         } else if (in_text) {
             in_text = c != '"';
             len += put_escaped(out + len, c, rng);

@@ -31,7 +31,7 @@ extract() {
 }
 
 found=0 failures=0
-for file in README.md docs/API.md; do
+for file in README.md docs/API.md docs/GUIDE.md; do
     mkdir -p "$dir/blocks"
     extract "$root/$file" "$dir/blocks"
     for script in "$dir"/blocks/*.js; do

@@ -5,6 +5,7 @@ package linear_test
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,10 +17,6 @@ import (
 
 // A bug must be found within this many histories; most are in the first few.
 const patience = 500
-
-// Between the steps of an operation done wrong there is time for a few others,
-// also where each waits for a disk.
-const timeForOthers = 200 * time.Microsecond
 
 // A bad history may take long to be refuted. Then the next one is tried.
 const plantedTimeout = time.Second
@@ -83,8 +80,12 @@ func (p plan) find(t *testing.T, m porcupine.Model, backend backend, b bug) {
 	if b.needsOthers() {
 		p.checkAlone(t, clients[:1], b)
 	}
+	letOthers := runtime.Gosched
+	if backend.isOnDisk() {
+		letOthers = func() { time.Sleep(200 * time.Microsecond) }
+	}
 	for n := range patience {
-		if p.record(clients, n, b.plant).check(m, plantedTimeout) == porcupine.Illegal {
+		if p.record(clients, n, b.plant(letOthers)).check(m, plantedTimeout) == porcupine.Illegal {
 			t.Logf("found in history %d", n)
 			return
 		}
@@ -96,7 +97,7 @@ func (p plan) find(t *testing.T, m porcupine.Model, backend backend, b bug) {
 func (p plan) checkAlone(t *testing.T, alone []*client, b bug) {
 	p.operations *= clientCount
 	for n := range 20 {
-		h := p.record(alone, n, b.plant)
+		h := p.record(alone, n, b.plant(func() {}))
 		if h.check(model, plantedTimeout) != porcupine.Ok {
 			t.Fatalf("the bug shows without other clients, in history %d with seed %d: %v", n,
 				p.seed, h)
@@ -104,14 +105,18 @@ func (p plan) checkAlone(t *testing.T, alone []*client, b bug) {
 	}
 }
 
-func (b bug) plant(d doer, granted *claims) doer {
-	return careless{doer: d, bug: b, granted: granted, cache: map[int]*output{}}
+// plant makes clients careless. They pause between the steps of what they do wrong.
+func (b bug) plant(pause func()) func(doer, *claims) doer {
+	return func(d doer, granted *claims) doer {
+		return careless{d, b, pause, granted, map[int]*output{}}
+	}
 }
 
 // careless is a client that does one operation wrong.
 type careless struct {
 	doer    // the store, as it should be
 	bug     bug
+	pause   func()
 	granted *claims
 	cache   map[int]*output
 }
@@ -137,7 +142,7 @@ func (c careless) step(op string, in *input, change func(in *input)) *output {
 		change(&part)
 	}
 	out := c.doer.do(&part)
-	time.Sleep(timeForOthers)
+	c.pause()
 	return out
 }
 

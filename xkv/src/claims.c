@@ -232,7 +232,8 @@ int xkv__claims_prepare(xkv__txn *txn, uint64_t count) {
             return error;
         claims->tokens_end = claims->tokens_end_before = claims->next_token;
     }
-    if (claims->tokens_end - claims->next_token >= count)
+    /* Not a difference: after a rollback, tokens beyond the end may be taken. */
+    if (claims->next_token + count <= claims->tokens_end)
         return XKV_OK;
     error = ops->save_tokens(txn, claims->next_token + count + STRIDE);
     if (error == XKV_OK)
