@@ -91,6 +91,10 @@ crash: $(call runs,release,$(call programs,crash)) ## kill writers, reopen, comp
 fuzz: ARGS_fuzz = -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1
 fuzz: $(call runs,fuzz,$(call programs,fuzz)) ## feed random input to the parsers (FUZZ_SECONDS=60)
 
+.PHONY: linear
+linear: ## check that concurrent calls are linearizable: 1,000 histories per backend
+	KV_HISTORIES=1000 go test -count=1 -v -run Linearizable ./tests/linear
+
 .PHONY: examples-c
 examples-c: $(patsubst %.c,build/release/%.run,$(wildcard examples/c/*.c)) ## build and run the C examples
 

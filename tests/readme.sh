@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# readme.sh K6: runs every js block of README.md and docs/API.md as a k6 script
+# readme.sh K6: runs every js block of README.md, docs/API.md and docs/GUIDE.md as
+# a k6 script
 # of its own, each in a new directory. A block that is marked "js fragment" is
 # put into a script first.
 set -uo pipefail

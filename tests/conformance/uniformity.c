@@ -1,14 +1,16 @@
 /*
- * uniformity.c - whether randomKey gives every key the same chance
+ * uniformity.c - whether what chance chooses gives every choice the same chance
  *
- * 1,000 keys that are left after heavy churn, a million draws: each key is
+ * One key: 1,000 keys that are left after heavy churn, a million draws: each is
  * expected a thousand times, give or take 32. All counts within 801 to 1226
  * is what chance does in all but one of some million runs; a small bias that
  * many keys share hides within that, so the whole also has to pass Pearson's
  * test. To show that the checks find a bias of two per cent, the same draws
- * are made through samplers that have one planted.
+ * are made through samplers that have one planted. Several keys and free keys
+ * are tested by scenes, see below.
  */
 #include "../chisquare.h"
+#include "../items.h"
 #include "../model.h"
 
 #include <pthread.h>
@@ -185,12 +187,253 @@ static void test_planted_bias_is_found(void **state) {
     client_close(&client);
 }
 
+/* -- Several keys, free keys -------------------------------------------------- */
+
+/*
+ * Commands that choose among the free ones of some keys, and how many: what
+ * they choose is a sequence, and each sequence has the same chance. So chances
+ * of keys, of pairs and sets of keys, and their order are tested at once. What
+ * was claimed or popped is put back after each draw.
+ */
+static const struct scene {
+    const char *name;
+    int op;
+    size_t keys, free;
+    size_t count;
+    bool repeats;
+} scenes[] = {
+    {"randomKeys, three of eight", XKV_OP_RANDOM_KEYS, 8, 8, 3, false},
+    {"randomKeys, all of five", XKV_OP_RANDOM_KEYS, 5, 5, 5, false},
+    {"randomKeys, two of 40", XKV_OP_RANDOM_KEYS, 40, 40, 2, false},
+    {"randomKeys, three of eight, repeats", XKV_OP_RANDOM_KEYS, 8, 8, 3, true},
+    {"claimRandom, nothing held", XKV_OP_CLAIM_RANDOM, 20, 20, 1, false},
+    {"claimRandom, a few held", XKV_OP_CLAIM_RANDOM, 25, 20, 1, false},
+    {"claimRandom, three quarters held", XKV_OP_CLAIM_RANDOM, 40, 10, 1, false},
+    {"claimRandom, a few more held", XKV_OP_CLAIM_RANDOM, 44, 10, 1, false},
+    {"claimRandom, 290 of 300 held", XKV_OP_CLAIM_RANDOM, 300, 10, 1, false},
+    {"claimRandomMany, nothing held", XKV_OP_CLAIM_RANDOM_MANY, 8, 8, 3, false},
+    {"claimRandomMany, 290 of 300 held", XKV_OP_CLAIM_RANDOM_MANY, 300, 10, 2, false},
+    {"popRandom, nothing held", XKV_OP_POP_RANDOM, 20, 20, 1, false},
+    {"popRandom, 290 of 300 held", XKV_OP_POP_RANDOM, 300, 10, 1, false},
+    {"popRandomMany, nothing held", XKV_OP_POP_RANDOM_MANY, 8, 8, 3, false},
+    {"popRandomMany, 20 of 30 held", XKV_OP_POP_RANDOM_MANY, 30, 10, 2, false},
+};
+
+enum { SCENE_KEYS_MAX = 300, CELLS_MAX = 8000 };
+
+/* The number of free key number n: they lie among the others, and at both ends. */
+static size_t free_key(const struct scene *scene, size_t n) {
+    return scene->free == 1 ? 0 : n * (scene->keys - 1) / (scene->free - 1);
+}
+
+static bool is_free(const struct scene *scene, size_t key, size_t *n) {
+    for (*n = 0; *n < scene->free; ++*n) {
+        if (free_key(scene, *n) == key)
+            return true;
+    }
+    return false;
+}
+
+static xkv_bytes scene_key(char out[32], size_t n) {
+    return bytes_of(out, (size_t)snprintf(out, 32, "s:%03zu", n));
+}
+
+/* Keys, all claimed that are not free, between others. */
+static void set_scene(struct client *client, const struct scene *scene) {
+    xkv_items entries = {NULL, 0, 0}, held = {NULL, 0, 0};
+    char text[32];
+    size_t n;
+
+    MUST(do_plain(client, XKV_OP_CLEAR) == XKV_OK);
+    for (size_t i = 0; i < scene->keys; i++) {
+        items_add(&entries, scene_key(text, i), NOTHING);
+        if (!is_free(scene, i, &n))
+            items_add(&held, scene_key(text, i), NOTHING);
+    }
+    items_add(&entries, LIT("before"), NOTHING);
+    items_add(&entries, LIT("the last"), NOTHING);
+    MUST(do_list_of(client, XKV_OP_SET_MANY, entries) == XKV_OK);
+    xkv_command claim = {.op = XKV_OP_CLAIM_KEYS, .ttl_ms = XKV_TTL_MAX};
+    MUST(run_with(client, claim, held) == XKV_OK);
+    MUST((size_t)client->reply.number == scene->keys - scene->free);
+}
+
+/* The keys that were chosen, and how to put them back. */
+struct choice {
+    size_t count, chosen[8];
+    xkv_items back;
+};
+
+static void choose(struct choice *choice, const struct scene *scene, xkv_bytes key) {
+    char digits[4] = "";
+
+    MUST(key.len == 5 && choice->count < COUNT(choice->chosen));
+    memcpy(digits, (const char *)key.data + 2, 3);
+    MUST(is_free(scene, strtoul(digits, NULL, 10), &choice->chosen[choice->count++]));
+}
+
+static void read_claims(struct choice *choice, const struct scene *scene, const xkv_reply *reply) {
+    struct claim claim;
+
+    for (size_t at = 0; next_claim(reply, &at, &claim);) {
+        choose(choice, scene, claim.key);
+        MUST(xkv_items_add_claim(&choice->back, claim.id, claim.key, claim.token) == XKV_OK);
+    }
+}
+
+static void read_keys(struct choice *choice, const struct scene *scene, const xkv_reply *reply) {
+    xkv_bytes key, value;
+
+    for (size_t at = 0; xkv_reply_next(reply, &at, &key, &value);) {
+        choose(choice, scene, key);
+        items_add(&choice->back, key, value);
+    }
+}
+
+/* Draws once; the sequence as a number in the base of free keys. */
+static size_t draw_sequence(struct client *client, const struct scene *scene) {
+    bool claims = scene->op == XKV_OP_CLAIM_RANDOM || scene->op == XKV_OP_CLAIM_RANDOM_MANY;
+    struct choice choice = {.count = 0};
+    size_t cell = 0;
+    xkv_command command = {.op = scene->op,
+                           .prefix = LIT("s:"),
+                           .count = (int64_t)scene->count,
+                           .repeats = scene->repeats};
+
+    MUST(client_run(client, &command) == XKV_OK);
+    (claims ? read_claims : read_keys)(&choice, scene, &client->reply);
+    MUST(choice.count == scene->count);
+    if (claims)
+        MUST(do_list_of(client, XKV_OP_RELEASE_CLAIMS, choice.back) == XKV_OK);
+    else if (scene->op != XKV_OP_RANDOM_KEYS)
+        MUST(do_list_of(client, XKV_OP_SET_MANY, choice.back) == XKV_OK);
+    else
+        xkv_items_free(&choice.back);
+    for (size_t i = 0; i < choice.count; i++)
+        cell = cell * scene->free + choice.chosen[i];
+    return cell;
+}
+
+/* Whether a number is a sequence that can come. */
+static bool can_come(const struct scene *scene, size_t cell) {
+    bool seen[CELLS_MAX] = {false};
+
+    for (size_t i = 0; i < scene->count; i++, cell /= scene->free) {
+        if (seen[cell % scene->free] && !scene->repeats)
+            return false;
+        seen[cell % scene->free] = true;
+    }
+    return cell == 0;
+}
+
+/* What a biased sampler would have drawn instead. */
+typedef size_t bias(const struct scene *scene, size_t cell, struct rng *rng);
+
+static size_t no_bias(const struct scene *scene, size_t cell, struct rng *rng) {
+    (void)scene, (void)rng;
+    return cell;
+}
+
+/* The last key of a sequence of one is, ten times in a hundred, the first key. */
+static size_t favours_first(const struct scene *scene, size_t cell, struct rng *rng) {
+    return scene->count == 1 && rng_chance(rng, 100) ? 0 : cell;
+}
+
+/* Sets are chosen as they should be, but not their order: now and then it is that of keys. */
+static size_t half_sorted(const struct scene *scene, size_t cell, struct rng *rng) {
+    size_t second = cell % scene->free, rest = cell / scene->free, first = rest % scene->free;
+
+    if (scene->count < 2 || first < second || !rng_chance(rng, 150))
+        return cell;
+    return (rest - first + second) * scene->free + first;
+}
+
+static bool sequences_are_even(struct client *client, const struct scene *scene, size_t per_cell,
+                               bias *biased, struct rng *rng) {
+    static uint64_t drawn[CELLS_MAX], counts[CELLS_MAX];
+    size_t all = 1, cells = 0;
+
+    for (size_t i = 0; i < scene->count; i++)
+        all *= scene->free;
+    MUST(all <= CELLS_MAX);
+    memset(drawn, 0, sizeof drawn);
+    for (size_t cell = 0; cell < all; cell++)
+        cells += can_come(scene, cell);
+    if (cells > 200) /* many cells find a bias with fewer draws for each */
+        per_cell /= 8;
+    for (size_t i = 0; i < cells * per_cell; i++)
+        drawn[biased(scene, draw_sequence(client, scene), rng)]++;
+    cells = 0;
+    for (size_t cell = 0; cell < all; cell++) {
+        if (can_come(scene, cell))
+            counts[cells++] = drawn[cell];
+        else
+            MUST(drawn[cell] == 0);
+    }
+    return counts_are_even(counts, cells);
+}
+
+static void check_scenes(const xkv_options *options, size_t per_cell) {
+    struct rng rng = rng_for("scenes");
+    struct client client;
+
+    client_open(&client, options, false);
+    for (size_t i = 0; i < COUNT(scenes); i++) {
+        set_scene(&client, &scenes[i]);
+        if (!sequences_are_even(&client, &scenes[i], per_cell, no_bias, &rng))
+            fail_msg("%s: not even", scenes[i].name);
+    }
+    client_close(&client);
+}
+
+enum { PER_CELL = SANITIZED ? 100 : 800 };
+
+static void test_scenes_memory(void **state) {
+    xkv_options options = memory_options("scenes");
+
+    (void)state;
+    check_scenes(&options, 2 * PER_CELL);
+}
+
+static void test_scenes_disk(void **state) {
+    char path[PATH_SIZE];
+
+    (void)state;
+    for (int tracked = 0; tracked < 2; tracked++) {
+        xkv_options options =
+            disk_options(test_path(path, tracked ? "scenes-t.kv" : "scenes-u.kv"));
+        options.durability = XKV_DURABILITY_NONE;
+        options.track_keys = tracked;
+        check_scenes(&options, PER_CELL);
+    }
+}
+
+/* With as few draws as on disk. */
+static void test_planted_bias_of_scenes(void **state) {
+    xkv_options options = memory_options("biased scenes");
+    struct rng rng = rng_for("planted bias of scenes");
+    struct client client;
+
+    (void)state;
+    client_open(&client, &options, false);
+    for (size_t i = 0; i < COUNT(scenes) && !SANITIZED; i++) {
+        set_scene(&client, &scenes[i]);
+        bias *biased = scenes[i].count == 1 ? favours_first : half_sorted;
+        if (sequences_are_even(&client, &scenes[i], PER_CELL, biased, &rng))
+            fail_msg("%s: the bias was not found", scenes[i].name);
+    }
+    client_close(&client);
+}
+
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_disk_tracked),
         cmocka_unit_test(test_disk_untracked),
         cmocka_unit_test(test_planted_bias_is_found),
+        cmocka_unit_test(test_scenes_memory),
+        cmocka_unit_test(test_scenes_disk),
+        cmocka_unit_test(test_planted_bias_of_scenes),
     };
 
     (void)argc;

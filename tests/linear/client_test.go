@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +30,11 @@ type backend struct {
 }
 
 func (b backend) isOnDisk() bool { return b.settings[0].Value == "disk" }
+
+// syncs tells whether writes wait for the disk.
+func (b backend) syncs() bool {
+	return slices.Contains(b.settings, xkv.Setting{Name: "disk.durability", Value: "full"})
+}
 
 func backends() []backend {
 	all := []backend{{"memory", []xkv.Setting{{Name: "backend", Value: "memory"}}}}
@@ -75,33 +79,10 @@ type doer interface {
 
 // client is a handle on a store, and a doer.
 type client struct {
-	store   *xkv.Store
-	tag     uint64
-	done    chan completion
-	began   time.Time // of the history: all times count from here
-	meeting *meeting
-}
-
-// meeting is where clients wait for each other before they call the store. A
-// call may take less than a microsecond, so that by chance few would meet there.
-type meeting struct {
-	came atomic.Int64
-}
-
-// Another client that runs at all comes within this many looks.
-const patienceToMeet = 5000
-
-// meet waits for a client to go on together with.
-func (m *meeting) meet() {
-	me := m.came.Add(1)
-	if me%2 == 0 {
-		return
-	}
-	for range patienceToMeet {
-		if m.came.Load() > me {
-			return
-		}
-	}
+	store *xkv.Store
+	tag   uint64
+	done  chan completion
+	began time.Time // of the history: all times count from here
 }
 
 // completion is a reply and when it came.
@@ -153,7 +134,6 @@ func (c *client) do(in *input) *output {
 		finished completion
 	)
 	command := in.command()
-	c.meeting.meet()
 	in.called = time.Since(c.began)
 	pending := c.store.Submit(command, buffer[:], queued.queue, c.tag, &finished.reply)
 	if pending {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,32 +116,31 @@ func planOf(seed uint64) plan {
 // record lets the clients do as planned, all at once. wrap may replace a client.
 func (p plan) record(clients []*client, n int, wrap func(doer, *claims) doer) history {
 	began := time.Now()
-	granted, meeting := &claims{}, &meeting{}
+	granted := &claims{}
 	parts := make([]history, len(clients))
 	doers := make([]doer, len(clients))
 	generators := make([]*generator, len(clients))
 	for i, c := range clients {
-		c.began, c.meeting = began, meeting
+		c.began = began
 		doers[i] = wrap(c, granted)
 		generators[i] = p.generator(n, i, granted)
 	}
 	emptyAndFill(clients[0], generators[0], &parts[0])
 
-	var ready, done sync.WaitGroup
-	gate := make(chan struct{})
-	ready.Add(len(clients))
+	var ready atomic.Int64
+	var done sync.WaitGroup
 	for i := range clients {
 		done.Go(func() {
-			ready.Done()
-			<-gate
+			// Not by a channel: all threads of the runtime shall be awake.
+			for ready.Add(1); ready.Load() < int64(len(clients)); {
+				runtime.Gosched()
+			}
 			for range p.operations {
 				parts[i].add(i, doers[i], generators[i].next(), granted)
 				p.between(generators[i].rng)
 			}
 		})
 	}
-	ready.Wait()
-	close(gate)
 	done.Wait()
 
 	all := history(slices.Concat(parts...))
@@ -151,9 +151,8 @@ func (p plan) record(clients []*client, n int, wrap func(doer, *claims) doer) hi
 // generator makes the commands of a client in the n-th history.
 func (p plan) generator(n, client int, granted *claims) *generator {
 	rng := rand.New(rand.NewPCG(p.seed, uint64(n)<<8|uint64(client)))
-	keysOfAll := rand.New(rand.NewPCG(p.seed, uint64(n))).IntN(len(keyNames) - 2)
 	return &generator{
-		rng: rng, client: client, keys: 3 + keysOfAll, claims: granted, menu: p.menu,
+		rng: rng, client: client, keys: 3 + n%(len(keyNames)-2), claims: granted, menu: p.menu,
 		ttl: func() int64 { return p.ttl(rng) },
 	}
 }
@@ -186,6 +185,10 @@ var model = porcupine.Model{
 var hashSeed = maphash.MakeSeed()
 
 func (h history) check(m porcupine.Model, timeout time.Duration) porcupine.CheckResult {
+	return porcupine.CheckOperationsTimeout(m, h.operations(), timeout)
+}
+
+func (h history) operations() []porcupine.Operation {
 	operations := make([]porcupine.Operation, len(h))
 	for n, e := range h {
 		operations[n] = porcupine.Operation{
@@ -194,5 +197,29 @@ func (h history) check(m porcupine.Model, timeout time.Duration) porcupine.Check
 			Output: e.out, Return: int64(e.in.returned),
 		}
 	}
-	return porcupine.CheckOperationsTimeout(m, operations, timeout)
+	return operations
+}
+
+// explain tells how far an order goes at best. What comes first of the rest is
+// mostly what is wrong.
+func (h history) explain(m porcupine.Model) string {
+	_, info := porcupine.CheckOperationsVerbose(m, h.operations(), checkTimeout)
+	var longest []int
+	for _, order := range info.PartialLinearizations()[0] {
+		if len(order) > len(longest) {
+			longest = order
+		}
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "An order of %d of them is possible:\n", len(longest))
+	for _, n := range longest {
+		fmt.Fprintln(&text, h[n])
+	}
+	fmt.Fprintln(&text, "These would have to come next:")
+	for n, e := range h {
+		if !slices.Contains(longest, n) {
+			fmt.Fprintln(&text, e)
+		}
+	}
+	return text.String()
 }
