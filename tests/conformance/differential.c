@@ -38,7 +38,8 @@ struct run {
     const struct mix *mix;
     struct rng rng;
     struct client client;
-    struct model model, claims; /* expired claims are there until somebody looks for free keys */
+    struct model model;
+    struct model claims; /* expired ones stay until somebody looks for any free key */
     int64_t last_token;
     unsigned char *value_room;
     uint64_t operation;
@@ -515,13 +516,19 @@ static struct held held_of(const struct pair *pair) {
     return held;
 }
 
-/* What looks for free keys ends the claims that have expired. */
+/* What looks for any free key ends the claims that have expired. */
 static void end_expired(struct run *run) {
     for (size_t i = run->claims.count; i > 0; i--) {
         struct pair *pair = &run->claims.pairs[i - 1];
         if (held_of(pair).deadline <= clocks_now())
             model_delete(&run->claims, pair_key(pair));
     }
+}
+
+/* Whether somebody holds the key now. */
+static bool is_busy(const struct run *run, xkv_bytes key) {
+    const struct pair *pair = model_get(&run->claims, key);
+    return pair && held_of(pair).deadline > clocks_now();
 }
 
 static size_t free_with(const struct run *run, xkv_bytes prefix) {
@@ -536,7 +543,7 @@ static void note_claim(struct run *run, const struct claim *claim, xkv_bytes pre
     struct held held = {claim->token, clocks_now() + (uint64_t)ttl, ""};
 
     assert_answer(run, pair && starts_with(claim->key, prefix));
-    assert_answer(run, !model_get(&run->claims, claim->key));
+    assert_answer(run, !is_busy(run, claim->key));
     assert_answer(run, same_bytes(claim->value, pair_value(pair)));
     assert_answer(run, same_bytes(claim->owner, owner));
     assert_answer(run, claim->token > run->last_token);
@@ -571,8 +578,7 @@ static void claim_key(struct run *run) {
     xkv_command command = any_claiming(run, XKV_OP_CLAIM_KEY);
 
     command.key = any_key(&run->rng);
-    end_expired(run);
-    size_t expected = model_get(&run->model, command.key) && !model_get(&run->claims, command.key);
+    size_t expected = model_get(&run->model, command.key) && !is_busy(run, command.key);
     run_command(run, &command);
     assert_answer(run, note_claims(run, &command) == expected);
 }
@@ -612,9 +618,9 @@ static void take_unclaimed(struct run *run, size_t *at, const xkv_items *items, 
 
     for (xkv_item key; !over && xkv_item_next(xkv_items_bytes(items), &in, &key);) {
         bool missing = !model_get(&run->model, key.text);
-        bool is_busy = !missing && model_get(&run->claims, key.text);
-        over = first_only && (missing || is_busy);
-        if (busy ? !is_busy : !missing)
+        bool held = !missing && is_busy(run, key.text);
+        over = first_only && (missing || held);
+        if (busy ? !held : !missing)
             continue;
         xkv_item text = take(run, at, "", XKV_ITEM_TEXT);
         assert_answer(run, same_bytes(text.text, key.text));
@@ -628,7 +634,7 @@ static size_t count_free(const struct run *run, const xkv_items *items, size_t *
 
     *all = 0;
     for (xkv_item key; xkv_item_next(xkv_items_bytes(items), &in, &key); ++*all)
-        count += model_get(&run->model, key.text) && !model_get(&run->claims, key.text);
+        count += model_get(&run->model, key.text) && !is_busy(run, key.text);
     return count;
 }
 
@@ -639,7 +645,6 @@ static void claim_keys(struct run *run) {
 
     command.items = xkv_items_bytes(&items);
     command.all_or_nothing = rng_chance(&run->rng, 500);
-    end_expired(run);
     size_t expected = count_free(run, &items, &all);
     if (command.all_or_nothing && expected < all)
         expected = 0;

@@ -220,6 +220,102 @@ static void case_bad_expected_value(struct client *client) {
     }
 }
 
+/* Only what is put in the place of nothing can expect nothing. */
+static void case_expectations(struct client *client) {
+    static const struct {
+        int op, expect, status;
+    } rows[] = {
+        {XKV_OP_COMPARE_AND_SWAP, XKV_EXPECT_ABSENT_OR_VALUE + 1, XKV_E_INVALID_OPTIONS},
+        {XKV_OP_COMPARE_AND_SWAP, -1, XKV_E_INVALID_OPTIONS},
+        {XKV_OP_COMPARE_AND_SWAP_DETAILED, 77, XKV_E_INVALID_OPTIONS},
+        {XKV_OP_COMPARE_AND_DELETE, XKV_EXPECT_ABSENT, XKV_E_INVALID_OPTIONS},
+        {XKV_OP_COMPARE_AND_DELETE_DETAILED, XKV_EXPECT_ABSENT_OR_VALUE, XKV_E_INVALID_OPTIONS},
+        {XKV_OP_COMPARE_AND_DELETE, XKV_EXPECT_VALUE, XKV_OK},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        xkv_command command = {.op = rows[i].op,
+                               .key = LIT("k"),
+                               .value = LIT("2"),
+                               .expected = LIT("1"),
+                               .expect = rows[i].expect};
+        assert_int_equal(client_run(client, &command), rows[i].status);
+        assert_size(client, 0);
+    }
+}
+
+/* What an operation does not take is not looked at: here it leads nowhere. */
+static void case_fields_not_taken(struct client *client) {
+    const xkv_bytes nowhere = {(const void *)(uintptr_t)16, SIZE_MAX / 2};
+    xkv_command command = {.op = XKV_OP_SET,
+                           .key = LIT("k"),
+                           .value = LIT("1"),
+                           .expected = nowhere,
+                           .items = nowhere,
+                           .prefix = nowhere,
+                           .cursor = nowhere,
+                           .owner = nowhere,
+                           .limit = -7,
+                           .count = -7,
+                           .ttl_ms = -7,
+                           .expect = 77};
+
+    assert_int_equal(client_run(client, &command), XKV_OK);
+    command.op = XKV_OP_SIZE;
+    command.key = command.value = nowhere;
+    assert_int_equal(client_run(client, &command), XKV_OK);
+    assert_int_equal(client->reply.number, 1);
+}
+
+static void case_stored_integers(struct client *client) {
+    static const struct {
+        const char *text;
+        bool in_json, elsewhere;
+    } rows[] = {
+        {"5", true, true},        {"-5", true, true}, {"5\n", true, false}, {" \t5", true, false},
+        {"007", false, true},     {"-0", true, true}, {"0", true, true},    {"\"5\"", true, false},
+        {"\"007\"", true, false}, {"", false, false}, {"-", false, false},  {"5 5", false, false},
+        {"5.0", false, false},
+    };
+    bool json = setting.serialization == XKV_JSON;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        put(client, LIT("n"), xkv_text(rows[i].text));
+        bool fine = json ? rows[i].in_json : rows[i].elsewhere;
+        if (do_increment(client, LIT("n"), 1) != (fine ? XKV_OK : XKV_E_VALUE_PARSE))
+            fail_msg("<%s>", rows[i].text);
+        if (!fine)
+            assert_value(client, LIT("n"), xkv_text(rows[i].text));
+    }
+}
+
+/* Prefixes and owners are text, cursors come from scans. */
+static void case_texts(struct client *client) {
+    for (int op = 0; op < XKV_OP_END; op++) {
+        const xkv_op_info *info = xkv_op_describe(op);
+        if (!((info->required | info->optional) & XKV_ARG_PREFIX))
+            continue;
+        xkv_command command = {.op = op, .prefix = LIT("a\xFF"), .limit = 1, .count = 1};
+        assert_int_equal(client_run(client, &command), XKV_E_INVALID_OPTIONS);
+        assert_true(answer_says(client, info->name) && answer_says(client, "prefix"));
+    }
+}
+
+static void case_integers_that_are_none(struct client *client) {
+    char message[XKV_MESSAGE_SIZE];
+
+    (void)client;
+    assert_int_equal(
+        xkv_check_integer(XKV_OP_RANDOM_KEYS, XKV_ARG_NONE, 1, message, sizeof message),
+        XKV_E_INVALID_OPTIONS);
+    assert_int_equal(xkv_check_integer(9999, XKV_ARG_COUNT, 1, message, sizeof message),
+                     XKV_E_INVALID_OPTIONS);
+    assert_int_equal(xkv_check_integer(-1, XKV_ARG_LIMIT, 1, message, sizeof message),
+                     XKV_E_INVALID_OPTIONS);
+    assert_int_equal(xkv_check_integer(XKV_OP_GET, XKV_ARG_KEY, 1, message, sizeof message),
+                     XKV_E_INVALID_OPTIONS);
+}
+
 static const struct named_case cases[] = {
     CASE(get_or_set),
     CASE(swap),
@@ -231,6 +327,11 @@ static const struct named_case cases[] = {
     CASE(structural_equality),
     CASE(bad_keys_and_values),
     CASE(bad_expected_value),
+    CASE(expectations),
+    CASE(fields_not_taken),
+    CASE(stored_integers),
+    CASE(texts),
+    CASE(integers_that_are_none),
 };
 
 int main(int argc, char *argv[]) {

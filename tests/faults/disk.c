@@ -11,6 +11,7 @@ enum fault_kind { NO_SPACE, SHORT_WRITE, WRITE_ERROR, SYNC_ERROR };
 static struct {
     enum fault_kind kind;
     int at, count; /* which call fails, how many there were */
+    int error;     /* what errno becomes, 0: as the kind has it */
     bool fired, on_meta_page;
 } fault;
 
@@ -32,7 +33,7 @@ static bool due(bool sync) {
     if (fault.at == 0 || (fault.kind == SYNC_ERROR) != sync || ++fault.count != fault.at)
         return false;
     fault.fired = true;
-    errno = fault.kind == NO_SPACE ? ENOSPC : EIO;
+    errno = fault.error ? fault.error : fault.kind == NO_SPACE ? ENOSPC : EIO;
     return true;
 }
 
@@ -296,12 +297,82 @@ static void test_no_space_for_a_group(void **state) {
     xkv_queue_free(queue);
 }
 
+/* -- The tokens of claims ---------------------------------------------------- */
+
+static int claim(struct client *client) {
+    xkv_command command = {.op = XKV_OP_CLAIM_KEY, .key = LIT("key1")};
+    return client_run(client, &command);
+}
+
+/* The first claim saves the tokens, and that is synced whatever the durability.
+ * LMDB has committed by then: the store must not take it for undone, and must
+ * not wait for an index that never comes. */
+static void fail_token_sync(int durability, bool track_keys, int which, int error) {
+    struct twins twins;
+
+    twins_open(&twins, durability, track_keys, false);
+    below.on_sync = faulty_sync;
+    MUST(do_set(&twins.client, LIT("key1"), LIT("1")) == XKV_OK);
+    model_put(&twins.model, LIT("key1"), LIT("1"));
+    arm(SYNC_ERROR, which);
+    fault.error = error;
+    int status = claim(&twins.client);
+    assert_true(disarm());
+    fault.error = 0;
+    assert_int_equal(status, XKV_E_DISK_STORE_WRITE);
+    assert_content(&twins);
+    assert_only_reads(&twins);
+    twins_reopen(&twins);
+    assert_content(&twins);
+    assert_int_equal(claim(&twins.client), XKV_OK);
+    twins_close(&twins);
+}
+
+static void test_token_sync_errors(void **state) {
+    static const int errors[] = {EIO, ENOSPC};
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        fail_token_sync(XKV_DURABILITY_NONE, i / 2, 1, errors[i % 2]);
+        fail_token_sync(XKV_DURABILITY_RELAXED, i / 2, 2, errors[i % 2]); /* the first is LMDB's */
+    }
+}
+
+/* -- A store that has failed can still be looked at --------------------------- */
+
+static void look_at_failed(int durability, bool track_keys, bool submits) {
+    struct twins twins;
+    struct rng rng = rng_for("look at failed");
+    xkv_bytes none = NOTHING;
+
+    twins_open(&twins, durability, track_keys, submits);
+    below.on_sync = faulty_sync;
+    for (int i = 0; i < 20; i++)
+        MUST(change(&twins, &rng) == XKV_OK);
+    arm(SYNC_ERROR, 1);
+    MUST(do_set(&twins.client, LIT("key1"), none) == XKV_E_DISK_STORE_WRITE);
+    MUST(disarm());
+    assert_int_equal(do_plain(&twins.client, XKV_OP_STATS), XKV_OK);
+    assert_int_equal(do_plain(&twins.client, XKV_OP_ALLOCATION_STATS), XKV_OK);
+    assert_int_equal(do_plain(&twins.client, XKV_OP_REBUILD_KEY_LIST), XKV_OK);
+    assert_only_reads(&twins);
+    twins_close(&twins);
+}
+
+static void test_looking_at_a_failed_store(void **state) {
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        look_at_failed(XKV_DURABILITY_FULL, i / 2, i % 2);
+}
+
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_space),
         cmocka_unit_test(test_short_writes),
         cmocka_unit_test(test_write_errors),
         cmocka_unit_test(test_sync_errors),
+        cmocka_unit_test(test_token_sync_errors),
+        cmocka_unit_test(test_looking_at_a_failed_store),
         cmocka_unit_test(test_no_space_for_a_group),
     };
 

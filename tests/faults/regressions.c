@@ -220,6 +220,55 @@ static void test_each_collector_is_woken(void **state) {
     xkv_queue_free(queue);
 }
 
+/* -- Long reads of the index ------------------------------------------------- */
+
+struct long_read {
+    const xkv_options *options;
+    _Atomic int stage; /* 1: it runs, 2: it has ended */
+};
+
+static void *draw_many_keys(void *argument) {
+    struct long_read *read = argument;
+    xkv_command command = {.op = XKV_OP_RANDOM_KEYS, .count = XKV_COUNT_MAX, .repeats = true};
+    struct client client;
+
+    client_open(&client, read->options, false);
+    read->stage = 1;
+    MUST(client_run(&client, &command) == XKV_OK);
+    read->stage = 2;
+    client_close(&client);
+    return NULL;
+}
+
+/* A million random keys were drawn under the index's lock, and every writer
+ * waited for it. */
+static void test_long_reads_do_not_stop_writers(void **state) {
+    char path[PATH_SIZE], text[32];
+    xkv_options options = disk_options(test_path(path, "long.kv"));
+    struct long_read read = {&options, 0};
+    struct client client;
+    pthread_t thread;
+    unsigned during = 0;
+
+    (void)state;
+    options.track_keys = true;
+    options.durability = XKV_DURABILITY_NONE;
+    client_open(&client, &options, false);
+    for (int i = 0; i < 20000; i++)
+        MUST(do_set(&client, bytes_of(text, (size_t)sprintf(text, "key%d", i)), NOTHING) == XKV_OK);
+    MUST(pthread_create(&thread, NULL, draw_many_keys, &read) == 0);
+    while (read.stage == 0)
+        usleep(100);
+    for (int i = 0; read.stage == 1; i++) {
+        xkv_bytes key = bytes_of(text, (size_t)sprintf(text, "new%d", i));
+        MUST(do_set(&client, key, NOTHING) == XKV_OK);
+        during += read.stage == 1;
+    }
+    pthread_join(thread, NULL);
+    client_close(&client);
+    assert_in_range(during, 2, UINT_MAX); /* one may have come before the lock was taken */
+}
+
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_links_in_a_circle),
@@ -229,6 +278,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_lock_file_of_another_kind),
         cmocka_unit_test(test_failed_opening_keeps_what_others_use),
         cmocka_unit_test(test_each_collector_is_woken),
+        cmocka_unit_test(test_long_reads_do_not_stop_writers),
     };
 
     (void)argc;

@@ -359,8 +359,10 @@ const xkv_options *xkv_store_options(const xkv_store *store);
  *                  value is no integer or the sum leaves 64 bits
  *   COMPARE_AND_SWAP  stores value if what is there is what expect says; number
  *                  = 1 if it did, else 0. In a json store values are compared
- *                  as what they mean: the order of an object's members, spaces
- *                  and ways to write a number or text do not matter
+ *                  as what they mean to scripts: the order of an object's
+ *                  members, spaces and ways to write a text do not matter, and
+ *                  numbers are doubles, so integers beyond 2^53 may be equal
+ *                  that INCREMENT_BY tells apart
  *   COMPARE_AND_SWAP_DETAILED  the same; {swapped, reason}: true, "swapped"; or
  *                  {swapped, reason, existed}: false, "mismatch", whether there
  *                  was a value; with include_current and a value also {current}

@@ -99,6 +99,8 @@ struct lmdb_txn {
     xkv__record_cursor cursor;
     struct landmarks landmarks;
     bool map_locked, index_locked;
+    xkv__tree index_clone;   /* what a snapshot reads */
+    bool index_cloned;       /* there is one */
     xkv__tree changed_index; /* a writer's clone */
     bool index_changed;      /* there is one */
     bool tokens_saved;       /* must be on the disk, whatever the durability */
@@ -115,8 +117,14 @@ static struct lmdb_txn *mine(xkv__txn *txn) {
     return (struct lmdb_txn *)txn;
 }
 
-static bool is_writer(const xkv__txn *txn) {
+/* Whether it has a write transaction of LMDB's, */
+static bool can_write(const xkv__txn *txn) {
     return txn->mode == XKV__WRITE || txn->mode == XKV__BATCH;
+}
+
+/* or at least keeps those away that have. */
+static bool is_alone(const xkv__txn *txn) {
+    return can_write(txn) || txn->mode == XKV__INSPECT;
 }
 
 /* -- Errors ------------------------------------------------------------------ */
@@ -357,6 +365,15 @@ static int need_snapshot(xkv__txn *txn) {
 
 /* -- The index --------------------------------------------------------------- */
 
+/* Long reads go on with a clone, so that no writer waits for the lock. */
+static const xkv__tree *clone_index(struct lmdb *lmdb, struct lmdb_txn *own) {
+    own->index_clone = xkv__tree_clone(&lmdb->index);
+    own->index_cloned = true;
+    xkv__read_unlock(&lmdb->index_lock);
+    own->index_locked = false;
+    return &own->index_clone;
+}
+
 /* The index for this transaction to read; NULL if the file must be scanned. */
 static const xkv__tree *index_of(xkv__txn *txn) {
     struct lmdb *lmdb = lmdb_of(txn);
@@ -366,8 +383,10 @@ static const xkv__tree *index_of(xkv__txn *txn) {
         return NULL;
     if (own->index_changed)
         return &own->changed_index;
-    if (is_writer(txn) && !lmdb->read_only)
+    if (is_alone(txn) && !lmdb->read_only)
         return &lmdb->index; /* nobody else changes it */
+    if (own->index_cloned)
+        return &own->index_clone;
     /* The map's lock comes before the index's, as in rebuild. */
     if (lmdb->read_only && need_snapshot(txn) != XKV_OK)
         return NULL;
@@ -377,7 +396,7 @@ static const xkv__tree *index_of(xkv__txn *txn) {
     }
     if (lmdb->read_only && mdb_txn_id(own->mdb) != atomic_load(&lmdb->index_txn))
         return NULL;
-    return &lmdb->index;
+    return txn->mode == XKV__SNAPSHOT ? clone_index(lmdb, own) : &lmdb->index;
 }
 
 /* The clone of the index that this transaction changes. */
@@ -468,7 +487,7 @@ static int begin_write(struct lmdb *lmdb, struct lmdb_txn *own) {
         error = fail_unmapped(lmdb);
     if (error == XKV_OK && atomic_load(&lmdb->dead))
         error = fail_dead(lmdb);
-    if (error == XKV_OK && !lmdb->read_only)
+    if (error == XKV_OK)
         error =
             fail_lmdb(lmdb, mdb_txn_begin(lmdb->env, NULL, 0, &own->mdb), XKV_E_DISK_STORE_WRITE);
     if (error != XKV_OK)
@@ -481,11 +500,16 @@ static int lmdb_begin(xkv__backend *backend, xkv__mode mode, xkv__txn **out) {
     struct lmdb_txn *own = &txn_of_thread;
 
     own->base = (xkv__txn){.backend = backend, .mode = mode};
-    own->base.undoes = is_writer(&own->base);
+    own->base.undoes = can_write(&own->base);
     own->mdb = NULL;
-    own->map_locked = own->index_locked = own->index_changed = own->tokens_saved = false;
+    own->map_locked = own->index_locked = own->index_changed = false;
+    own->tokens_saved = own->index_cloned = false;
     *out = &own->base;
-    return is_writer(&own->base) ? begin_write(lmdb, own) : XKV_OK;
+    if (can_write(&own->base))
+        return begin_write(lmdb, own);
+    if (is_alone(&own->base))
+        pthread_mutex_lock(&lmdb->write_mutex);
+    return XKV_OK;
 }
 
 /* Lets go of everything but a writer's LMDB transaction. */
@@ -501,8 +525,10 @@ static void release(xkv__txn *txn) {
         xkv__read_unlock(&lmdb->index_lock);
     if (own->index_changed)
         xkv__tree_release(&own->changed_index);
+    if (own->index_cloned)
+        xkv__tree_release(&own->index_clone);
     own->mdb = NULL;
-    if (is_writer(txn))
+    if (is_alone(txn))
         pthread_mutex_unlock(&lmdb->write_mutex);
 }
 
@@ -516,19 +542,34 @@ static bool has_given_up(struct lmdb *lmdb) {
     return code == MDB_PANIC;
 }
 
+/* Tokens must not come again whatever happens, so they are synced even where
+ * other writes are not. The commit is done, and stays: if this fails, nobody
+ * knows what the disk has of it. */
+static int sync_tokens(struct lmdb *lmdb) {
+    int code = mdb_env_sync(lmdb->env, 1);
+
+    if (code == MDB_SUCCESS)
+        return XKV_OK;
+    atomic_store(&lmdb->dead, true);
+    return xkv__fail(XKV_E_DISK_STORE_WRITE,
+                     "\"%s\": the tokens of claims could not be synced: %s; check the disk and "
+                     "reopen the store",
+                     lmdb->file->path, mdb_strerror(code));
+}
+
 static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
     uint64_t id = mdb_txn_id(own->mdb);
     int code = mdb_txn_commit(own->mdb);
 
     own->mdb = NULL;
-    if (code == MDB_SUCCESS && own->tokens_saved && !lmdb->syncs_all)
-        code = mdb_env_sync(lmdb->env, 1);
     if (code == MDB_SUCCESS) {
         /* A transaction that changed nothing is not counted by LMDB. */
         MDB_envinfo info;
         mdb_env_info(lmdb->env, &info);
+        lmdb->base.commits += info.me_last_txnid >= id;
         publish_index(lmdb, own, info.me_last_txnid < id ? info.me_last_txnid : id);
-        return XKV_OK;
+        xkv__claims_commit(&own->base);
+        return own->tokens_saved && !lmdb->syncs_all ? sync_tokens(lmdb) : XKV_OK;
     }
     if (code == MDB_BAD_TXN) /* a command met a damaged page */
         return XKV__BROKEN;
@@ -548,13 +589,11 @@ static int lmdb_commit(xkv__txn *txn) {
     int error = XKV_OK;
 
     xkv__record_cursor_close(&own->cursor);
-    if (is_writer(txn) && !lmdb->read_only)
+    if (can_write(txn))
         error = commit_write(lmdb, own);
-    else if (own->index_changed) /* rebuilt in a read-only process */
+    else if (own->index_changed) /* rebuilt */
         publish_index(lmdb, own, mdb_txn_id(own->mdb));
-    if (is_writer(txn) && error == XKV_OK)
-        xkv__claims_commit(txn);
-    else if (is_writer(txn))
+    if (can_write(txn) && error != XKV_OK)
         xkv__claims_rollback(txn);
     release(txn);
     return error;
@@ -564,10 +603,10 @@ static void lmdb_abort(xkv__txn *txn) {
     struct lmdb_txn *own = mine(txn);
 
     xkv__record_cursor_close(&own->cursor);
-    if (is_writer(txn) && !lmdb_of(txn)->read_only)
+    if (can_write(txn)) {
         mdb_txn_abort(own->mdb);
-    if (is_writer(txn))
         xkv__claims_rollback(txn);
+    }
     release(txn);
 }
 

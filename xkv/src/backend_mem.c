@@ -51,6 +51,10 @@ static struct memory_txn *mine(xkv__txn *txn) {
     return (struct memory_txn *)txn;
 }
 
+static bool is_writer(const xkv__txn *txn) {
+    return txn->mode == XKV__WRITE || txn->mode == XKV__BATCH;
+}
+
 static bool memory_waits(const xkv__backend *backend) {
     (void)backend;
     return false;
@@ -71,7 +75,7 @@ static int memory_begin(xkv__backend *backend, xkv__mode mode, xkv__txn **out) {
     txn->base = (xkv__txn){.backend = backend, .mode = mode, .undoes = mode == XKV__BATCH};
     txn->tree = &memory->tree;
     txn->dead = XKV__TREE_EMPTY;
-    if (mode == XKV__WRITE || mode == XKV__BATCH)
+    if (is_writer(&txn->base))
         xkv__write_lock(&memory->lock);
     else
         xkv__read_lock(&memory->lock);
@@ -101,16 +105,12 @@ static void end_write(struct memory_txn *txn, struct memory *memory) {
 }
 
 static void end(xkv__txn *txn) {
-    if (txn->mode == XKV__READ)
-        xkv__read_unlock(&memory_of(txn)->lock);
+    if (is_writer(txn))
+        end_write(mine(txn), memory_of(txn));
     else if (txn->mode == XKV__SNAPSHOT)
         end_snapshot(mine(txn), memory_of(txn));
     else
-        end_write(mine(txn), memory_of(txn));
-}
-
-static bool is_writer(const xkv__txn *txn) {
-    return txn->mode == XKV__WRITE || txn->mode == XKV__BATCH;
+        xkv__read_unlock(&memory_of(txn)->lock);
 }
 
 static int memory_commit(xkv__txn *txn) {

@@ -1,8 +1,8 @@
 /*
  * claiming.c - commands that claim keys, give claims back, and pop keys
  *
- * Whatever looks for free keys first ends the claims that have expired. Commands
- * that only need to know about one claim look at its deadline instead.
+ * Whatever looks for any free key first ends the claims that have expired.
+ * Commands that need to know about certain claims look at their deadlines.
  */
 #include "engine.h"
 
@@ -50,6 +50,12 @@ static int put_nothing(xkv_reply *reply) {
     return writer.error;
 }
 
+/* Whether somebody holds the key now. */
+static bool is_busy(xkv__txn *txn, xkv_bytes key, uint64_t now) {
+    xkv__claim claim;
+    return xkv__claim_find(txn, key, &claim) && claim.deadline > now;
+}
+
 /* -- Claiming one key -------------------------------------------------------- */
 
 /* Claims a key that is there and free, and replies with the claim. */
@@ -89,13 +95,12 @@ int xkv__claim_random(xkv__txn *txn, const xkv_command *command, xkv_reply *repl
 
 int xkv__claim_key(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
     uint64_t now = xkv__sys.now_ms();
-    xkv__claim held;
     xkv_bytes value;
-    int error = prepare(txn, now, 1);
+    int error = xkv__claims_prepare(txn, 1);
 
     if (error == XKV_OK)
         error = txn->backend->ops->get(txn, command->key, &value);
-    bool busy = error == XKV_OK && xkv__claim_find(txn, command->key, &held);
+    bool busy = error == XKV_OK && is_busy(txn, command->key, now);
     if (busy || error == XKV_E_KEY_NOT_FOUND)
         return put_nothing(reply);
     return error == XKV_OK ? grant(txn, command, now, command->key, value, reply) : error;
@@ -176,24 +181,25 @@ static void sorted_free(struct sorted *sorted) {
     xkv_items_free(&sorted->missing);
 }
 
-static int sort_key(xkv__txn *txn, xkv_bytes key, struct sorted *sorted, bool *is_free) {
-    xkv__claim held;
+static int sort_key(xkv__txn *txn, xkv_bytes key, uint64_t now, struct sorted *sorted,
+                    bool *is_free) {
     int error = txn->backend->ops->get(txn, key, NULL);
 
     if (error != XKV_OK && error != XKV_E_KEY_NOT_FOUND)
         return error;
-    bool busy = error == XKV_OK && xkv__claim_find(txn, key, &held);
+    bool busy = error == XKV_OK && is_busy(txn, key, now);
     *is_free = error == XKV_OK && !busy;
     return add_key(txn, key, *is_free ? &sorted->free : busy ? &sorted->busy : &sorted->missing);
 }
 
-static int sort_keys(xkv__txn *txn, const xkv_command *command, struct sorted *sorted) {
+static int sort_keys(xkv__txn *txn, const xkv_command *command, uint64_t now,
+                     struct sorted *sorted) {
     int error = XKV_OK;
     size_t at = 0;
 
     for (xkv_item item; error == XKV_OK && xkv_item_next(command->items, &at, &item);) {
         bool is_free = false;
-        error = sort_key(txn, item.text, sorted, &is_free);
+        error = sort_key(txn, item.text, now, sorted, &is_free);
         if (command->all_or_nothing && !is_free) {
             xkv_items_free(&sorted->free); /* nothing, then */
             break;
@@ -233,10 +239,10 @@ int xkv__claim_keys(xkv__txn *txn, const xkv_command *command, xkv_reply *reply)
     struct lease lease = lease_of(command, now);
     struct sorted sorted = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
     xkv__writer writer = xkv__writer_on(reply);
-    int error = prepare(txn, now, most_items(command->items));
+    int error = xkv__claims_prepare(txn, most_items(command->items));
 
     if (error == XKV_OK)
-        error = sort_keys(txn, command, &sorted);
+        error = sort_keys(txn, command, now, &sorted);
     if (error == XKV_OK)
         error = put_sorted(txn, &lease, &sorted, &writer);
     if (error == XKV_OK)
@@ -337,8 +343,8 @@ static void put_failed(xkv__writer *writer, uint64_t index, const struct given *
     xkv__put_text(writer, "message", xkv_text(message));
 }
 
-/* Settles each claim that is held, and writes about each that is not. Those
- * that are held go to settled. */
+/* Settles each claim that is held, and writes about each that is not. The keys
+ * of those that are held go to settled, unless that is NULL. */
 static int settle_each(xkv__txn *txn, const xkv_command *command, settlement *settle,
                        xkv__writer *writer, uint64_t *attempted, xkv_items *settled) {
     uint64_t now = xkv__sys.now_ms();
@@ -352,7 +358,8 @@ static int settle_each(xkv__txn *txn, const xkv_command *command, settlement *se
             continue;
         }
         writer->reply->number++;
-        error = add_key(txn, given.key, settled);
+        if (settled)
+            error = add_key(txn, given.key, settled);
         if (error == XKV_OK)
             error = settle(txn, command, &given, now);
     }
@@ -372,12 +379,10 @@ static int settle_many(xkv__txn *txn, const xkv_command *command, xkv_reply *rep
     size_t members = xkv__put_array(&writer, "failed", 0);
     int error = writer.error;
     if (error == XKV_OK)
-        error = settle_each(txn, command, settle, &writer, &attempted, &settled);
+        error = settle_each(txn, command, settle, &writer, &attempted, removes ? &settled : NULL);
     xkv__patch_integer(&writer, attempted_at, attempted);
     xkv__patch_integer(&writer, done_at, (uint64_t)reply->number);
     xkv__patch_members(&writer, members, attempted - (uint64_t)reply->number);
-    if (error != XKV_OK && reply->number > 0)
-        txn->broken = true;
     if (error == XKV_OK && removes)
         error = xkv__remove_all(txn, xkv_items_bytes(&settled), &removed);
     if (error != XKV_OK && reply->number > 0)

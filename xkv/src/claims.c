@@ -208,10 +208,15 @@ static int end_first(xkv__txn *txn, const xkv__entry *first) {
 }
 
 int xkv__claims_expire(xkv__txn *txn, uint64_t now) {
+    const xkv__tree *deadlines = &claims_of(txn)->now.by_deadline;
     int error = XKV_OK;
 
+    /* Pools are often claimed, and expire, all at once. */
+    if (deadlines->count > 0 &&
+        deadline_of(xkv__tree_select(deadlines, deadlines->count - 1)) <= now)
+        xkv__claims_clear(txn);
     while (error == XKV_OK) {
-        const xkv__entry *first = xkv__tree_select(&claims_of(txn)->now.by_deadline, 0);
+        const xkv__entry *first = xkv__tree_select(deadlines, 0);
         if (!first || deadline_of(first) > now)
             return XKV_OK;
         error = end_first(txn, first);

@@ -108,13 +108,19 @@ static int check_integer(const xkv_op_info *info, unsigned argument, int64_t num
 
 /* -- Lists ------------------------------------------------------------------- */
 
+/* Behind the token. */
+static xkv_bytes id_in(const xkv_item *item) {
+    const size_t token = sizeof(int64_t);
+    return (xkv_bytes){(const char *)item->value.data + token, item->value.len - token};
+}
+
 static int check_claim(const char *where, const xkv_item *item) {
     char name[64];
 
     snprintf(name, sizeof name, "%s.key", where);
-    if (item->value.len < sizeof(int64_t))
-        return xkv__fail(XKV_E_INVALID_OPTIONS, "%s has no token; give back what a claim returned",
-                         where);
+    if (item->value.len < sizeof(int64_t) || !xkv__is_utf8(id_in(item)))
+        return xkv__fail(XKV_E_INVALID_OPTIONS,
+                         "%s has no token or id; give back what a claim returned", where);
     return check_key(name, item->text);
 }
 
@@ -188,6 +194,9 @@ static int check_items(const xkv_options *options, const xkv_op_info *info, xkv_
     size_t at = 0, next = 0, count = 0; /* at: up to where they are entries */
     int error = XKV_OK;
 
+    if (items.len > UINT32_MAX)
+        return xkv__fail(XKV_E_INVALID_OPTIONS, "items are %zu bytes; at most %lu are allowed",
+                         items.len, (unsigned long)UINT32_MAX);
     for (xkv_item item; error == XKV_OK && xkv_item_next(items, &next, &item); at = next, count++) {
         if (item.kind != XKV_ITEM_ENTRY)
             break;
@@ -207,6 +216,15 @@ static int check_items(const xkv_options *options, const xkv_op_info *info, xkv_
 
 enum { LISTS = XKV_ARG_KEYS | XKV_ARG_ENTRIES | XKV_ARG_CLAIM | XKV_ARG_CLAIMS };
 
+static int check_text(int code, const char *name, xkv_bytes text, size_t most) {
+    if (text.len > most)
+        return xkv__fail(code, "%s is %zu bytes long; at most %zu are allowed", name, text.len,
+                         most);
+    if (!xkv__is_utf8(text))
+        return xkv__fail(code, "%s is not valid UTF-8", name);
+    return XKV_OK;
+}
+
 /* The fields of the options argument. */
 static int check_fields(const xkv_op_info *info, const xkv_command *command) {
     unsigned fields = info->required | info->optional;
@@ -219,14 +237,26 @@ static int check_fields(const xkv_op_info *info, const xkv_command *command) {
         error = check_integer(info, XKV_ARG_COUNT, command->count);
     if (error == XKV_OK && (fields & XKV_ARG_TTL) && ttl_given)
         error = check_integer(info, XKV_ARG_TTL, command->ttl_ms);
-    if (error != XKV_OK || !(fields & XKV_ARG_OWNER))
-        return error;
-    if (command->owner.len > XKV_OWNER_MAX)
-        return xkv__fail(XKV_E_INVALID_OPTIONS, "owner is %zu bytes long; at most %u are allowed",
-                         command->owner.len, XKV_OWNER_MAX);
-    if (!xkv__is_utf8(command->owner))
-        return xkv__fail(XKV_E_INVALID_OPTIONS, "owner is not valid UTF-8");
-    return XKV_OK;
+    if (error == XKV_OK && (fields & XKV_ARG_PREFIX))
+        error = check_text(XKV_E_INVALID_OPTIONS, "prefix", command->prefix, XKV_VALUE_MAX);
+    if (error == XKV_OK && (fields & XKV_ARG_CURSOR))
+        error = check_text(XKV_E_INVALID_CURSOR, "the cursor", command->cursor, XKV_CURSOR_MAX);
+    if (error == XKV_OK && (fields & XKV_ARG_OWNER))
+        error = check_text(XKV_E_INVALID_OPTIONS, "owner", command->owner, XKV_OWNER_MAX);
+    return error;
+}
+
+/* What is expected: only what is put in the place of nothing can expect that. */
+static int check_expected(const xkv_options *options, const xkv_op_info *info,
+                          const xkv_command *command) {
+    int last = info->arguments & XKV_ARG_NEW ? XKV_EXPECT_ABSENT_OR_VALUE : XKV_EXPECT_VALUE;
+
+    if (command->expect < XKV_EXPECT_VALUE || command->expect > last)
+        return xkv__fail(XKV_E_INVALID_OPTIONS, "expect is %d, which is not for this command",
+                         command->expect);
+    if (command->expect == XKV_EXPECT_ABSENT)
+        return XKV_OK;
+    return check_value(options, command->key, command->expected);
 }
 
 static int check(const xkv_options *options, const xkv_op_info *info, const xkv_command *command) {
@@ -235,8 +265,8 @@ static int check(const xkv_options *options, const xkv_op_info *info, const xkv_
 
     if (takes & XKV_ARG_KEY)
         error = check_key("key", command->key);
-    if (error == XKV_OK && (takes & XKV_ARG_OLD) && command->expect != XKV_EXPECT_ABSENT)
-        error = check_value(options, command->key, command->expected);
+    if (error == XKV_OK && (takes & XKV_ARG_OLD))
+        error = check_expected(options, info, command);
     if (error == XKV_OK && (takes & (XKV_ARG_VALUE | XKV_ARG_NEW)))
         error = check_value(options, command->key, command->value);
     if (error == XKV_OK && (takes & LISTS))
@@ -263,8 +293,13 @@ int xkv__check(const xkv_options *options, const xkv_command *command, xkv_reply
 
 int xkv_check_integer(int op, unsigned argument, int64_t number, char *message, size_t size) {
     const xkv_op_info *info = xkv_op_describe(op);
-    int error = check_integer(info, argument, number);
+    const xkv_argument_info *row = xkv_argument_describe(argument);
 
+    if (!info || !row || row->kind != XKV_KIND_INTEGER)
+        return xkv__explain(message, size, XKV_E_INVALID_OPTIONS,
+                            "there is no command number %d, or no integer argument %#x", op,
+                            argument);
+    int error = check_integer(info, argument, number);
     if (error == XKV_OK)
         return error;
     return xkv__explain(message, size, error, "%s: %s", info->name, xkv__reason(error));

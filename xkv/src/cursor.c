@@ -92,9 +92,10 @@ static void encode_three(const unsigned char *in, size_t len, unsigned char out[
 }
 
 void xkv__put_cursor(xkv__writer *writer, const char *name, xkv_bytes key) {
-    unsigned char packed[PACKED_MAX] = {VERSION}, text[XKV_CURSOR_MAX];
+    unsigned char packed[PACKED_MAX], text[XKV_CURSOR_MAX];
     size_t len = 0;
 
+    packed[0] = VERSION;
     memcpy(packed + 1, key.data, key.len);
     for (size_t i = 0; i < key.len + 1; i += 3, len += 4)
         encode_three(packed + i, key.len + 1 - i < 3 ? key.len + 1 - i : 3, text + len);

@@ -73,6 +73,8 @@ static xkv__mode mode_of(const xkv_command *command) {
         return XKV__READ;
     case XKV_ACCESS_SCAN:
         return is_short(command) ? XKV__READ : XKV__SNAPSHOT;
+    case XKV_ACCESS_ORDERED:
+        return XKV__INSPECT;
     case XKV_ACCESS_BATCH:
         return XKV__BATCH;
     default:

@@ -111,6 +111,7 @@ int xkv__reply_error(xkv_reply *reply, int code);
 typedef enum xkv__mode {
     XKV__READ,     /* short: a few steps */
     XKV__SNAPSHOT, /* long: must not keep writers waiting */
+    XKV__INSPECT,  /* no writes to the data, but no writer beside it */
     XKV__WRITE,    /* one write call at the most: abort need not undo it */
     XKV__BATCH     /* any number of writes; abort undoes them all, but see touch */
 } xkv__mode;
@@ -198,6 +199,7 @@ struct xkv__backend {
     const xkv__backend_ops *ops;
     const xkv_options *options; /* these two are set by who opens it */
     xkv__claims *claims;
+    uint64_t commits; /* that changed the data; for the thread that writes */
 };
 
 /* And every transaction with this. */

@@ -167,10 +167,12 @@ static bool take_body(struct reader *reader, xkv_item *item) {
 }
 
 bool xkv_item_next(xkv_bytes items, size_t *at, xkv_item *item) {
-    struct reader reader = {(const unsigned char *)items.data + *at, items.len - *at};
     xkv_bytes head;
 
     *item = (xkv_item){.kind = XKV_ITEM_NULL};
+    if (*at >= items.len)
+        return false;
+    struct reader reader = {(const unsigned char *)items.data + *at, items.len - *at};
     if (!take(&reader, 2, &head))
         return false;
     item->kind = (xkv_item_kind)((const unsigned char *)head.data)[0];

@@ -11,26 +11,38 @@
  * Where a name comes twice in an object the last one counts, as it does for
  * those who read it.
  */
+#include "engine.h"
+
 #include <locale.h>
+#include <pthread.h>
 #include <stdlib.h>
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
 
 #include <xxhash.h>
 
-#include "engine.h"
-
-/* A value that is complete, and if it is a member of an object, its name. */
-struct node {
+/* A member of an object. */
+struct member {
     XXH128_hash_t name, value;
-    size_t index; /* in the object: of two with one name the later counts */
+    size_t index; /* of two with one name the later counts */
+};
+
+/* An array or object that is open. Of an array's elements only a hash is kept;
+ * members of objects wait until they can be sorted. */
+struct frame {
+    bool is_object;
+    size_t first;           /* of its members */
+    XXH128_hash_t elements; /* all so far */
 };
 
 struct reader {
     const unsigned char *at, *end;
-    struct node *nodes; /* of all that is open, outermost first */
+    struct member *members; /* of all objects that are open, outermost first */
     size_t count, room;
-    size_t *open; /* where the nodes of each open array or object begin, times 2, plus 1 for */
-    size_t depth, open_room; /* an object */
-    unsigned char *text;     /* room for one text without its escapes */
+    struct frame *frames; /* what is open, outermost first */
+    size_t depth, frames_room;
+    unsigned char *text; /* room for one text without its escapes */
     bool out_of_memory;
 };
 
@@ -59,23 +71,24 @@ static bool make_room(struct reader *reader, void **array, size_t count, size_t 
     return true;
 }
 
-static bool push_node(struct reader *reader, struct node node) {
-    void *nodes = reader->nodes;
+static bool push_member(struct reader *reader, XXH128_hash_t name) {
+    void *members = reader->members;
 
-    if (!make_room(reader, &nodes, reader->count, &reader->room, sizeof node))
+    if (!make_room(reader, &members, reader->count, &reader->room, sizeof *reader->members))
         return false;
-    reader->nodes = nodes;
-    reader->nodes[reader->count++] = node;
+    reader->members = members;
+    reader->members[reader->count] = (struct member){.name = name, .index = reader->count};
+    reader->count++;
     return true;
 }
 
-static bool push_open(struct reader *reader, bool object) {
-    void *open = reader->open;
+static bool push_frame(struct reader *reader, bool is_object) {
+    void *frames = reader->frames;
 
-    if (!make_room(reader, &open, reader->depth, &reader->open_room, sizeof *reader->open))
+    if (!make_room(reader, &frames, reader->depth, &reader->frames_room, sizeof *reader->frames))
         return false;
-    reader->open = open;
-    reader->open[reader->depth++] = reader->count * 2 + object;
+    reader->frames = frames;
+    reader->frames[reader->depth++] = (struct frame){is_object, reader->count, {0, 0}};
     return true;
 }
 
@@ -228,14 +241,17 @@ static bool skip_number(struct reader *reader) {
     return skip_digits(reader) > 0;
 }
 
-/* The text is that of a number, so all but the decimal point is strtod's, too. */
-static double value_of(char *text) {
-    char *point = strchr(text, '.');
-    const char *local = localeconv()->decimal_point;
+/* strtod goes by the program's locale, in which 1.5 may be written 1,5. */
+static pthread_once_t locale_once = PTHREAD_ONCE_INIT;
+static locale_t c_locale; /* 0 if it could not be made: then by the program's */
 
-    if (point && local[0] && !local[1])
-        *point = local[0];
-    double value = strtod(text, NULL);
+static void make_locale(void) {
+    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+static double value_of(const char *text) {
+    pthread_once(&locale_once, make_locale);
+    double value = c_locale ? strtod_l(text, NULL, c_locale) : strtod(text, NULL);
     return value == 0 ? 0 : value; /* -0 is 0 */
 }
 
@@ -278,81 +294,80 @@ static bool take_scalar(struct reader *reader, XXH128_hash_t *out) {
 
 /* -- Arrays and objects ------------------------------------------------------ */
 
-static int compare_nodes(const void *a, const void *b) {
-    const struct node *one = a, *other = b;
+static int compare_members(const void *a, const void *b) {
+    const struct member *one = a, *other = b;
     int order = XXH128_cmp(&one->name, &other->name);
 
     return order ? order : (one->index > other->index) - (one->index < other->index);
 }
 
-/* Sorts members by name, and of those with one name leaves the last. */
-static size_t sort_members(struct node *nodes, size_t count) {
-    size_t kept = 0;
+/* The hash of two hashes. */
+static XXH128_hash_t join(int kind, XXH128_hash_t a, XXH128_hash_t b) {
+    XXH128_hash_t both[2] = {a, b};
+    return hash(kind, both, sizeof both);
+}
 
-    qsort(nodes, count, sizeof *nodes, compare_nodes);
+/* Of the members of an object, sorted by name; of those with one name, of the last. */
+static XXH128_hash_t hash_members(struct member *members, size_t count) {
+    XXH128_hash_t all = {0, 0};
+
+    if (count > 0)
+        qsort(members, count, sizeof *members, compare_members);
     for (size_t i = 0; i < count; i++) {
-        if (i + 1 < count && XXH128_isEqual(nodes[i].name, nodes[i + 1].name))
+        if (i + 1 < count && XXH128_isEqual(members[i].name, members[i + 1].name))
             continue;
-        nodes[kept++] = nodes[i];
+        all = join(OBJECT, all, join(OBJECT, members[i].name, members[i].value));
     }
-    for (size_t i = 0; i < kept; i++)
-        nodes[i].index = 0; /* it is no part of what is hashed */
-    return kept;
+    return all;
 }
 
-static bool in_object(const struct reader *reader) {
-    return reader->open[reader->depth - 1] & 1;
-}
-
-static size_t first_node(const struct reader *reader) {
-    return reader->open[reader->depth - 1] / 2;
+static struct frame *innermost(struct reader *reader) {
+    return reader->depth > 0 ? &reader->frames[reader->depth - 1] : NULL;
 }
 
 /* Makes one value of the innermost open array or object. */
 static XXH128_hash_t finish(struct reader *reader) {
-    struct node *nodes = reader->nodes + first_node(reader);
-    size_t count = reader->count - first_node(reader);
-    bool object = in_object(reader);
+    struct frame *frame = innermost(reader);
+    XXH128_hash_t all = frame->elements;
 
-    if (object)
-        count = sort_members(nodes, count);
-    reader->count = first_node(reader);
+    if (frame->is_object)
+        all = hash_members(reader->members + frame->first, reader->count - frame->first);
+    reader->count = frame->first;
     reader->depth--;
-    return hash(object ? OBJECT : ARRAY, count > 0 ? (const void *)nodes : "",
-                count * sizeof *nodes);
+    return join(frame->is_object ? OBJECT : ARRAY, all, (XXH128_hash_t){0, 0});
 }
 
-/* The name of a member, and the colon behind it. */
-static bool take_name(struct reader *reader, XXH128_hash_t *name) {
-    return next(reader) == '"' && take_text(reader, name) && take(reader, ':');
+/* The name of a member, and the colon behind it; nothing in an array. */
+static bool begin_place(struct reader *reader) {
+    const struct frame *frame = innermost(reader);
+    XXH128_hash_t name;
+
+    if (!frame || !frame->is_object)
+        return true;
+    return next(reader) == '"' && take_text(reader, &name) && take(reader, ':') &&
+           push_member(reader, name);
 }
 
-/* Puts a value where it belongs: false at the outermost, which is complete. */
+/* Puts a value where it belongs; false if it is the outermost. */
 static bool place(struct reader *reader, XXH128_hash_t value) {
-    reader->nodes[reader->count - 1].value = value;
-    return reader->depth > 0;
-}
+    struct frame *frame = innermost(reader);
 
-/* Opens a place for the next value: in an object, with its name. */
-static bool open_place(struct reader *reader) {
-    struct node node;
-
-    memset(&node, 0, sizeof node); /* also what pads it, since it is hashed */
-    if (reader->depth > 0 && in_object(reader)) {
-        if (!take_name(reader, &node.name))
-            return false;
-        node.index = reader->count;
-    }
-    return push_node(reader, node);
+    if (!frame)
+        return false;
+    if (frame->is_object)
+        reader->members[reader->count - 1].value = value;
+    else
+        frame->elements = join(ARRAY, frame->elements, value);
+    return true;
 }
 
 /* Begins an array or object; an empty one is complete at once. */
 static bool begin(struct reader *reader, bool *complete, XXH128_hash_t *value) {
-    bool object = *reader->at++ == '{';
+    bool is_object = *reader->at++ == '{';
 
-    if (!push_open(reader, object))
+    if (!push_frame(reader, is_object))
         return false;
-    *complete = take(reader, object ? '}' : ']');
+    *complete = take(reader, is_object ? '}' : ']');
     if (*complete)
         *value = finish(reader);
     return true;
@@ -368,15 +383,16 @@ static bool read_value(struct reader *reader, bool *complete, XXH128_hash_t *val
     return take_scalar(reader, value);
 }
 
-/* After a value: closes what ends here. *done when nothing is open any more. */
-static bool go_on(struct reader *reader, XXH128_hash_t value, bool *done) {
-    while (place(reader, value)) {
+/* After a value: closes what ends here. *done when nothing is open any more;
+ * then *value is all. */
+static bool go_on(struct reader *reader, XXH128_hash_t *value, bool *done) {
+    while (place(reader, *value)) {
         *done = false;
         if (take(reader, ','))
             return true;
-        if (!take(reader, in_object(reader) ? '}' : ']'))
+        if (!take(reader, innermost(reader)->is_object ? '}' : ']'))
             return false;
-        value = finish(reader);
+        *value = finish(reader);
     }
     *done = true;
     return true;
@@ -384,15 +400,13 @@ static bool go_on(struct reader *reader, XXH128_hash_t value, bool *done) {
 
 static bool read_all(struct reader *reader, XXH128_hash_t *out) {
     bool complete, done = false;
-    XXH128_hash_t value;
 
     while (!done) {
-        if (!open_place(reader) || !read_value(reader, &complete, &value))
+        if (!begin_place(reader) || !read_value(reader, &complete, out))
             return false;
-        if (complete && !go_on(reader, value, &done))
+        if (complete && !go_on(reader, out, &done))
             return false;
     }
-    *out = reader->nodes[0].value;
     return next(reader) == 0 && reader->at == reader->end;
 }
 
@@ -405,8 +419,8 @@ static int hash_json(xkv_bytes json, XXH128_hash_t *out, bool *valid) {
     reader.out_of_memory = !reader.text;
     *valid = reader.text && read_all(&reader, out);
     xkv__free(reader.text);
-    xkv__free(reader.nodes);
-    xkv__free(reader.open);
+    xkv__free(reader.members);
+    xkv__free(reader.frames);
     return reader.out_of_memory ? XKV_E_STORE_FULL : XKV_OK;
 }
 

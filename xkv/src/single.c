@@ -93,19 +93,34 @@ int xkv__swap(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
 
 /* -- Counters ---------------------------------------------------------------- */
 
+static bool is_json_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Leaves out the space that JSON may have around a value. */
+static void trim(const char **at, const char **end) {
+    while (*at < *end && is_json_space(**at))
+        ++*at;
+    while (*at < *end && is_json_space((*end)[-1]))
+        --*end;
+}
+
 /* Reads an integer: digits with or without a minus, and in JSON also as the
  * text of a string. False if that is not what it is, or beyond 64 bits. */
 static bool read_integer(xkv_bytes text, bool json, int64_t *number) {
     const char *at = text.data, *end = at + text.len;
     int64_t result = 0;
 
-    if (json && text.len >= 2 && *at == '"' && end[-1] == '"')
+    if (json)
+        trim(&at, &end);
+    bool quoted = json && end - at >= 2 && *at == '"' && end[-1] == '"';
+    if (quoted)
         at++, end--;
     bool negative = at < end && *at == '-';
     if (negative)
         at++;
-    if (at == end)
-        return false;
+    if (at == end || (json && !quoted && *at == '0' && end - at > 1))
+        return false; /* JSON has no zeros in front */
     for (; at < end; at++) {
         if (*at < '0' || *at > '9' || __builtin_mul_overflow(result, 10, &result) ||
             __builtin_sub_overflow(result, *at - '0', &result))

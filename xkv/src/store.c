@@ -148,42 +148,60 @@ static void store_release(xkv_store *store) {
         xkv__free(store);
 }
 
-/* Where the bytes of a command's arguments are. */
-static const size_t arguments[] = {
-    offsetof(xkv_command, key),   offsetof(xkv_command, value),  offsetof(xkv_command, expected),
-    offsetof(xkv_command, items), offsetof(xkv_command, prefix), offsetof(xkv_command, cursor),
-    offsetof(xkv_command, owner),
+/* Where the bytes of a command's arguments are, and which arguments those are. */
+static const struct {
+    size_t at;
+    unsigned arguments;
+} fields[] = {
+#define FIELD(name, arguments)                                                                     \
+    { offsetof(xkv_command, name), arguments }
+    FIELD(key, XKV_ARG_KEY),
+    FIELD(value, XKV_ARG_VALUE | XKV_ARG_NEW),
+    FIELD(expected, XKV_ARG_OLD),
+    FIELD(items, XKV_ARG_KEYS | XKV_ARG_ENTRIES | XKV_ARG_CLAIM | XKV_ARG_CLAIMS),
+    FIELD(prefix, XKV_ARG_PREFIX),
+    FIELD(cursor, XKV_ARG_CURSOR),
+    FIELD(owner, XKV_ARG_OWNER),
+#undef FIELD
 };
-enum { ARGUMENTS = sizeof arguments / sizeof arguments[0] };
+enum { FIELDS = sizeof fields / sizeof fields[0] };
 
-static xkv_bytes *argument(xkv_command *command, size_t i) {
-    return (xkv_bytes *)(void *)((char *)command + arguments[i]);
+static xkv_bytes *bytes_of_field(xkv_command *command, size_t i) {
+    return (xkv_bytes *)(void *)((char *)command + fields[i].at);
 }
 
-static size_t arguments_size(xkv_command command) {
+/* Empties what the operation does not take, and returns the size of the rest. */
+static size_t trim(xkv_command *command) {
+    const xkv_op_info *info = xkv_op_describe(command->op);
+    unsigned takes = info->arguments | info->required | info->optional;
     size_t size = 0;
 
-    for (size_t i = 0; i < ARGUMENTS; i++)
-        size += argument(&command, i)->len;
+    for (size_t i = 0; i < FIELDS; i++) {
+        xkv_bytes *bytes = bytes_of_field(command, i);
+        if (!(fields[i].arguments & takes))
+            bytes->len = 0;
+        size += bytes->len;
+    }
     return size;
 }
 
-/* A request with copies of the command's arguments; NULL when memory is short. */
-static struct request *request_new(const xkv_command *command) {
-    size_t size = offsetof(struct request, bytes) + arguments_size(*command);
-    struct request *request = xkv__alloc(size);
+/* A request with copies of the command's arguments, whose sizes have been
+ * checked; NULL when memory is short. */
+static struct request *request_new(const xkv_command *given) {
+    xkv_command command = *given;
+    struct request *request = xkv__alloc(offsetof(struct request, bytes) + trim(&command));
 
     if (!request)
         return NULL;
     unsigned char *at = request->bytes;
-    request->command = *command;
-    for (size_t i = 0; i < ARGUMENTS; i++) {
-        xkv_bytes *bytes = argument(&request->command, i);
+    for (size_t i = 0; i < FIELDS; i++) {
+        xkv_bytes *bytes = bytes_of_field(&command, i);
         if (bytes->len > 0)
             memcpy(at, bytes->data, bytes->len);
         bytes->data = at;
         at += bytes->len;
     }
+    request->command = command;
     xkv_reply_init(&request->own_reply, NULL, 0);
     request->reply = &request->own_reply;
     return request;
@@ -229,12 +247,21 @@ static void finish(struct request *request) {
 
 /* -- Group commit ------------------------------------------------------------ */
 
-static void fail_all(struct request *group, int error) {
+static bool changes_data(const xkv_command *command) {
+    return xkv_op_describe(command->op)->access >= XKV_ACCESS_WRITE;
+}
+
+/* Fails what could not be written. What only looks need not fail with it. */
+static void fail_all(xkv__backend *backend, struct request *group, int error) {
     char words[XKV_MESSAGE_SIZE];
 
     snprintf(words, sizeof words, "%s", xkv__reason(error));
     for (struct request *request = group; request; request = request->next) {
         xkv_reply_clear(request->reply);
+        if (!changes_data(&request->command)) {
+            xkv__run(backend, &request->command, request->reply);
+            continue;
+        }
         xkv__fail(error, "%s", words);
         xkv__run_failed(error, &request->command, request->reply);
     }
@@ -270,7 +297,7 @@ static void run_group(xkv__backend *backend, struct request *group) {
     if (!group->next && error == XKV__BROKEN)
         return; /* it has its reply */
     if (!group->next || (error != XKV_E_STORE_FULL && error != XKV__BROKEN)) {
-        fail_all(group, error);
+        fail_all(backend, group, error);
         return;
     }
     /* What is too much together may fit in part: a delete, a smaller value. And
@@ -293,18 +320,18 @@ enum { PATIENCE_MAX_NS = 10000000 };
  * the commit that held them; those that came too late for it are in the list
  * already. A writer that took those at once would always commit one half of
  * its clients while the other half waits. So it waits for as many as it has
- * lately had to do with, but no longer than half of what the last commit took:
- * what is to be saved is a commit. A client that is alone and waits for each of
+ * lately had to do with, but no longer than half of what a commit takes at the
+ * least: that much is to be saved by having one less. A client that is alone and waits for each of
  * its writes is never kept waiting here. (The same thought as PostgreSQL's
  * commit_delay and commit_siblings, without settings.)
  */
-static struct request *take_group(struct core *core, unsigned clients, int64_t commit_ns) {
+static struct request *take_group(struct core *core, unsigned clients, int64_t least_ns) {
     pthread_mutex_lock(&core->mutex);
     core->wanted = 1;
     while (core->queued == 0 && !core->closing)
         pthread_cond_wait(&core->arrived, &core->mutex);
     core->wanted = clients;
-    int64_t patience = commit_ns / 2 < PATIENCE_MAX_NS ? commit_ns / 2 : PATIENCE_MAX_NS;
+    int64_t patience = least_ns / 2 < PATIENCE_MAX_NS ? least_ns / 2 : PATIENCE_MAX_NS;
     int64_t deadline = now_ns() + patience;
     bool in_time = true;
     while (core->queued < clients && !core->closing && in_time)
@@ -328,18 +355,27 @@ static unsigned finish_group(struct request *group) {
     return count;
 }
 
+/* What a commit takes at the least, whatever is in it: the quickest of late. It
+ * is forgotten slowly, so that a disk that has become slower is noticed. */
+static int64_t least_of(int64_t least_ns, int64_t took_ns) {
+    int64_t forgotten = least_ns + least_ns / 32;
+    return least_ns == 0 || took_ns < forgotten ? took_ns : forgotten;
+}
+
 static void *writer_main(void *argument) {
     struct core *core = argument;
     unsigned clients = 1;
-    int64_t commit_ns = 0;
+    int64_t least_ns = 0;
 
     for (;;) {
-        struct request *group = take_group(core, clients, commit_ns);
+        struct request *group = take_group(core, clients, least_ns);
         if (!group)
             return NULL;
         int64_t start = now_ns();
+        uint64_t commits = core->backend->commits;
         run_group(core->backend, group);
-        commit_ns = now_ns() - start;
+        if (core->backend->commits != commits) /* else there was nothing to sync */
+            least_ns = least_of(least_ns, now_ns() - start);
         pthread_mutex_lock(&core->mutex);
         clients = core->queued; /* came while the others were committed */
         pthread_mutex_unlock(&core->mutex);
