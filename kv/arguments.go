@@ -56,7 +56,7 @@ func (a *argument) is() string {
 	case xkv.KindText:
 		return "a string"
 	case xkv.KindInteger:
-		return "an integer"
+		return a.isInteger()
 	case xkv.KindBoolean:
 		return "true or false"
 	case xkv.KindKeys:
@@ -69,6 +69,17 @@ func (a *argument) is() string {
 		return "an array, or another iterable, of claims {id, key, token}"
 	default:
 		return "a value"
+	}
+}
+
+func (a *argument) isInteger() string {
+	switch a.Bit {
+	case xkv.TTL:
+		return "an integer, in milliseconds"
+	case xkv.Delta:
+		return "an integer of 64 bits"
+	default:
+		return "an integer"
 	}
 }
 
@@ -125,7 +136,7 @@ func (kv *kvObject) readArguments(r *request, m *method, call sobek.FunctionCall
 			return err
 		}
 	}
-	if len(m.fields) > 0 {
+	if len(m.fields) > 0 || isSurplus(m, call) {
 		if err := kv.readFields(r, m, call.Argument(len(m.positional))); err != nil {
 			return err
 		}
@@ -141,6 +152,17 @@ func (kv *kvObject) readArguments(r *request, m *method, call sobek.FunctionCall
 		}
 	}
 	return nil
+}
+
+// isSurplus tells whether options are given to a method that takes none: what
+// was meant by kv.clear({prefix}) must not be guessed. Any other argument too
+// many is ignored, as JavaScript does, so that keys.map(kv.get) works.
+func isSurplus(m *method, call sobek.FunctionCall) bool {
+	if len(call.Arguments) <= len(m.positional) {
+		return false
+	}
+	object, ok := call.Arguments[len(m.positional)].(*sobek.Object)
+	return ok && object.ExportType() == typeObject && isPlain(object)
 }
 
 // isHopeless tells whether a call will be refused whatever its values are. Then
@@ -177,7 +199,10 @@ func missingField(m *method, seen xkv.Argument) error {
 }
 
 func unknownField(m *method, name string) error {
-	hint := "; it takes " + namesOf(m.fields)
+	hint := "; it takes no options"
+	if len(m.fields) > 0 {
+		hint = "; it takes " + namesOf(m.fields)
+	}
 	if nearest := xkv.Nearest(name, namesIn(m.fields)); nearest != "" {
 		hint = fmt.Sprintf("; did you mean %q?", nearest)
 	}

@@ -137,8 +137,8 @@ func (kv *kvObject) readClaims(r *request, m *method, a *argument, v sobek.Value
 // is its place in a list, or -1.
 func (r *request) addClaim(m *method, a *argument, n int64, v sobek.Value) error {
 	object, ok := v.(*sobek.Object)
-	if !ok {
-		return badClaim(m, a, n, "", "a claim {id, key, token}", v)
+	if !ok || kindOf(object) == kindArray || kindOf(object) == kindPromise {
+		return badClaim(m, a, n, "", "a claim {id, key, token}, as one that claimRandom() gave", v)
 	}
 	v = object.Get("id")
 	id, ok := keyText(v)

@@ -108,7 +108,11 @@ func (kv *kvObject) prepare(r *request, m *method, call sobek.FunctionCall) erro
 	if err := kv.readArguments(r, m, call); err != nil {
 		return err
 	}
-	if kv.closed || !kv.handle.enter() {
+	if kv.closed {
+		return &xkv.Error{Code: xkv.StoreClosed, Message: m.Name +
+			": close() was called on this handle; k6 closes stores by itself when it ends"}
+	}
+	if !kv.handle.enter() {
 		return &xkv.Error{Code: xkv.StoreClosed, Message: m.Name + ": the store is closed"}
 	}
 	if len(r.bad) > 0 {

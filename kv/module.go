@@ -121,8 +121,8 @@ func (r *RootModule) closeAll() {
 func (i *instance) openKv(call sobek.FunctionCall) sobek.Value {
 	if i.vu.State() != nil {
 		panic(i.errors.make(xkv.InitContext,
-			"openKv() must be called in the init context, outside of the default function, "+
-				"setup() and teardown()"))
+			"openKv() must be called in the init context: move it to the top level of the script, "+
+				"outside of the default function, setup() and teardown()"))
 	}
 	if i.root.pending.queue == nil {
 		panic(i.errors.make(xkv.StoreFull, "openKv: the memory is used up"))

@@ -354,6 +354,19 @@ func describeObject(o *sobek.Object) string {
 	case kindBoxedSymbol:
 		return "a symbol"
 	default:
+		return describeOther(o)
+	}
+}
+
+func describeOther(o *sobek.Object) string {
+	switch {
+	case o.ExportType() != typeObject:
+		return "an object"
+	case o.ClassName() != "Object":
+		return "an object of the class " + o.ClassName()
+	case !isPlain(o):
+		return "an object that is an instance of a class"
+	default:
 		return "an object"
 	}
 }

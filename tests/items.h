@@ -63,7 +63,7 @@ static inline void show_scalar(struct shown *shown, const xkv_item *item) {
         show(shown, "}");
         return;
     default:
-        MUST(!"a scalar");
+        must_failed(__FILE__, __LINE__, "a scalar");
     }
 }
 

@@ -118,7 +118,10 @@ static void case_claim_random(struct client *client) {
     }
     assert_int_equal(client_run(client, &command), XKV_OK);
     assert_reply(client, "null");
-    clocks_pass(XKV_TTL_DEFAULT);
+    clocks_pass(XKV_TTL_DEFAULT - 1);
+    assert_int_equal(client_run(client, &command), XKV_OK);
+    assert_reply(client, "null");
+    clocks_pass(1);
     assert_int_equal(client_run(client, &command), XKV_OK);
     assert_int_equal(client->reply.number, 1);
 }

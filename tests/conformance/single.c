@@ -72,6 +72,7 @@ static void case_compare_and_swap(struct client *client) {
     assert_missing(client, LIT("k"));
     assert_swaps(client, NOTHING, XKV_EXPECT_ABSENT, LIT("1"));
     assert_keeps(client, NOTHING, XKV_EXPECT_ABSENT);
+    assert_keeps(client, LIT("1"), XKV_EXPECT_ABSENT); /* what is there does not matter */
     assert_keeps(client, LIT("2"), XKV_EXPECT_VALUE);
     assert_keeps(client, LIT(""), XKV_EXPECT_VALUE);
     assert_swaps(client, LIT("1"), XKV_EXPECT_VALUE, LIT("null"));

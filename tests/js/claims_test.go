@@ -190,7 +190,7 @@ func TestClaimsRefused(t *testing.T) {
 		`{id: "1", key: "k", token: 2 ** 53}`: ".token", `{id: "1", key: "k", token: NaN}`: ".token|NaN",
 		`{id: "1", key: "k", token: 1n}`: ".token|BigInt", `{id: "a\ud800", key: "k", token: 1}`: ".id|surrogate",
 		`{id: "1", key: "\ud800", token: 1}`: ".key|surrogate", `{id: null, key: "k", token: 1}`: ".id|null",
-		`[]`: ".id", `{claim: {id: "1", key: "k", token: 1}}`: ".id",
+		`[]`: "|an array", `Promise.resolve({})`: "|did you forget await?", `{claim: {id: "1", key: "k", token: 1}}`: ".id",
 	}
 	for _, method := range []string{"releaseClaim", "completeClaim", "renewClaim"} {
 		ttl := ""

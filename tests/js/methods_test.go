@@ -32,6 +32,13 @@ func TestMethods(t *testing.T) {
 			`[3,true,0,[]]`},
 		{`kv.clear()`, `true`},
 		{`typeof await kv.size()`, `"number"`},
+		{`await fill(kv, ["a", "b"]); return kv.clear({prefix: "a"});`,
+			`!InvalidOptionsError|clear|"prefix"|no options`},
+		{`kv.size({prefix: "a"})`, `!InvalidOptionsError|size|"prefix"`},
+		{`kv.set("k", 1, {ttl: 5})`, `!InvalidOptionsError|set|"ttl"`},
+		{`await kv.set("k", 1); return [await kv.size({}), await kv.size(null), await kv.size(7),
+			await Promise.all(["k", "k"].map(kv.get)), await kv.set("k", 2, undefined)];`,
+			`[1,1,1,[1,1],2]`},
 		{`await kv.clear(); await kv.set("a", 1); return [await kv.size(), await kv.randomKey()];`,
 			`[1,"a"]`},
 

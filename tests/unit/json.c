@@ -181,8 +181,7 @@ static void test_not_json(void **state) {
         "{}{}",
         "//\n1",
         "1//",
-        "\xEF\xBB\xBF"
-        "1",
+        "\xEF\xBB\xBF 1",
     };
     static const char *const json[] = {"1", "[1]", "{}", "null", "\"a\"", "{\"a\":1}", "[]", "0"};
 

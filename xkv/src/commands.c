@@ -283,8 +283,9 @@ int xkv__check(const xkv_options *options, const xkv_command *command, xkv_reply
         return xkv__reply_fail(reply, XKV_E_INVALID_OPTIONS, "there is no command number %d",
                                command->op);
     if (info->access >= XKV_ACCESS_WRITE && options->read_only)
-        return xkv__reply_fail(reply, XKV_E_STORE_READ_ONLY,
-                               "%s: the store was opened with disk.readOnly", info->name);
+        return xkv__reply_fail(
+            reply, XKV_E_STORE_READ_ONLY,
+            "%s: the store was opened with disk.readOnly; leave that out to write", info->name);
     int error = check(options, info, command);
     if (error != XKV_OK)
         return xkv__reply_fail(reply, error, "%s: %s", info->name, xkv__reason(error));

@@ -142,8 +142,11 @@ int xkv__increment_by(xkv__txn *txn, const xkv_command *command, xkv_reply *repl
     if (error != XKV_OK)
         return error;
     if (exists && !read_integer(value, json, &number))
-        return xkv__fail(XKV_E_VALUE_PARSE, "the value of key %s is not an integer of 64 bits",
-                         xkv__quote(command->key, quoted));
+        return xkv__fail(
+            XKV_E_VALUE_PARSE,
+            "the value of key %s is not an integer of 64 bits; count in a key that only "
+            "holds a number",
+            xkv__quote(command->key, quoted));
     if (__builtin_add_overflow(number, command->delta, &number))
         return xkv__fail(XKV_E_VALUE_PARSE,
                          "the value of key %s would leave the range of 64 bits; it was kept",

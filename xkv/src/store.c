@@ -516,9 +516,9 @@ static int check_same(const struct core *core, const xkv_options *options) {
         return XKV_OK;
     return xkv__fail(XKV_E_OPTIONS_CONFLICT,
                      "the %s store \"%s\" is open already with %s %s; it cannot be opened with %s "
-                     "as well",
+                     "as well: give the same options, or another %s",
                      disk ? "disk" : "memory", disk ? core->options.path : core->options.name, name,
-                     is, asked);
+                     is, asked, disk ? "path" : "name");
 }
 
 static int find_or_open_disk(const xkv_options *options, struct core **core) {
