@@ -2,15 +2,27 @@
  * Types of `k6/x/kv`: a key-value store that the virtual users of a k6 load
  * test share.
  *
- * To have them in an editor, let TypeScript see this file, for example with a
- * `jsconfig.json` (or `tsconfig.json`) beside the scripts:
+ * To have them in an editor, install the types of k6 beside the scripts, with
+ * `npm i -D @types/k6`, and let TypeScript see this file with a `jsconfig.json`:
  *
  * ```json
  * {
- *   "compilerOptions": { "checkJs": true, "strict": true, "types": ["k6"] },
+ *   "compilerOptions": {
+ *     "target": "ES2022",
+ *     "module": "ESNext",
+ *     "moduleResolution": "bundler",
+ *     "types": ["k6"],
+ *     "checkJs": true,
+ *     "strict": true,
+ *     "noImplicitAny": false,
+ *     "useUnknownInCatchVariables": false
+ *   },
  *   "include": ["*.js", "path/to/xk6-kv/index.d.ts"]
  * }
  * ```
+ *
+ * The last two options let plain JavaScript pass as it is: parameters without a
+ * type, and `catch (err)` followed by `err.name`. Leave them out to be stricter.
  */
 declare module "k6/x/kv" {
   /**
@@ -84,6 +96,9 @@ declare module "k6/x/kv" {
     /**
      * Memory only: which store. Several may be open at once, one for each name.
      *
+     * It has no effect on disk, where {@link OpenKvOptions.path} is what tells
+     * stores apart: two names without a path are the same file.
+     *
      * @defaultValue `"default"`
      */
     name?: string | null;
@@ -91,7 +106,10 @@ declare module "k6/x/kv" {
     /**
      * Disk only: the store's file, relative to the directory that k6 was
      * started in. Missing parent directories are created; the file gets mode
-     * 0600 and a lock file beside it.
+     * 0600 and a lock file beside it, whose name has `-lock` at the end.
+     *
+     * It has no effect in memory, where {@link OpenKvOptions.name} is what tells
+     * stores apart.
      *
      * @defaultValue `"./.k6.kv"`
      */
@@ -245,8 +263,8 @@ declare module "k6/x/kv" {
     limit?: number | null;
 
     /**
-     * Where to go on: the `cursor` of the page before, with the same prefix.
-     * Default: `""`, from the beginning.
+     * Where to go on: the `cursor` of the page before, unchanged and with the
+     * same prefix. Default: `""`, from the beginning.
      */
     cursor?: string | null;
   }
@@ -290,7 +308,8 @@ declare module "k6/x/kv" {
 
     /**
      * How long the claim lasts unless it is renewed, in milliseconds: 1 to
-     * 86,400,000 (a day).
+     * 86,400,000 (a day). It runs from the moment when the store carries out the
+     * call; on disk the time that the write to the disk takes is part of it.
      *
      * @defaultValue `30000`
      */
@@ -425,7 +444,10 @@ declare module "k6/x/kv" {
   export interface ScanPage<T = any> {
     /** The entries, in the order of their keys. */
     entries: Entry<T>[];
-    /** What to pass for the next page; `""` on the last one. */
+    /**
+     * What to pass for the next page; `""` on the last one. Since `""` also means
+     * from the beginning, save `done` with a cursor that is used later.
+     */
     cursor: string;
     /** Whether this is the last page. */
     done: boolean;
@@ -435,7 +457,10 @@ declare module "k6/x/kv" {
   export interface ScanKeysPage {
     /** The keys, in order. */
     keys: string[];
-    /** What to pass for the next page; `""` on the last one. */
+    /**
+     * What to pass for the next page; `""` on the last one. Since `""` also means
+     * from the beginning, save `done` with a cursor that is used later.
+     */
     cursor: string;
     /** Whether this is the last page. */
     done: boolean;
@@ -613,10 +638,19 @@ declare module "k6/x/kv" {
    * | string | kept | kept | its UTF-8 bytes |
    * | number, boolean | kept | as text | - |
    * | null, undefined | null | - | - |
-   * | plain object, array | kept | - | - |
+   * | plain object, array | as JSON | - | - |
+   * | other object | as JSON: its own enumerable properties | - | - |
    * | ArrayBuffer, typed array | - | its bytes, UTF-8 | kept |
    *
-   * Objects with a `toJSON` method (such as Date) count as what it returns.
+   * As JSON means: a member that is undefined is left out, undefined in an array
+   * becomes null, and an object with a `toJSON` method (such as Date) counts as
+   * what that returns.
+   *
+   * The types refuse some values that the store would take: an Error and a
+   * RegExp, since they would be stored as `{}`, and objects with methods and
+   * without `toJSON`. `{ ...object }` and `JSON.parse(JSON.stringify(object))`
+   * pass.
+   *
    * NaN, the infinities, cycles and nesting over 10,000 are only found when
    * the script runs; they reject with SerializerError.
    */
@@ -646,23 +680,27 @@ declare module "k6/x/kv" {
         ? "this value cannot be stored with serialization json"
         : V extends { toJSON(...args: any[]): any }
           ? V
-          : V extends object
-            ? { [K in keyof V]: StorableAsJSON<V[K]> }
-            : V;
+          : IsError<V> extends true
+            ? "an Error would be stored as {}; store its name and message"
+            : V extends object
+              ? { [K in keyof V]: StorableAsJSON<V[K]> }
+              : V;
+
+  /** Whether V is an Error, and not just an object with a name and a message. */
+  type IsError<V> = V extends Error ? (keyof Error extends keyof V ? true : false) : false;
 
   /** An array or another iterable of keys; a string is none, though it can be iterated. */
   export type Keys = Iterable<string> & object;
 
-  /** What {@link KV.setMany} can store: a plain object of values. */
-  export type StorableEntries<S extends Serialization, E> = E extends
-    | readonly any[]
-    | ReadonlyMap<any, any>
-    | ReadonlySet<any>
-    | Bytes
-    | PromiseLike<any>
-    | ((...args: any[]) => any)
-    ? "entries must be a plain object {key: value}"
-    : { [K in keyof E]: Storable<S, E[K]> };
+  /**
+   * What {@link KV.setMany} can store: a plain object of values. A class instance
+   * is none, and an interface does not tell whether it is one; `{ ...entries }`
+   * always is.
+   */
+  export type StorableEntries<S extends Serialization, E> =
+    E extends Record<string, unknown>
+      ? { [K in keyof E]: Storable<S, E[K]> }
+      : "entries must be a plain object {key: value}";
 
   /** What {@link KV.compareAndSwap} can expect: a value, or null or undefined. */
   export type Expected<S extends Serialization, V> = V extends null | undefined
@@ -689,10 +727,13 @@ declare module "k6/x/kv" {
    *
    * A promise that rejects does so with a {@link KVError}. Any method can
    * reject with `InvalidOptionsError` (an argument is not valid),
-   * `StoreClosedError` (after `close`), `OperationCanceledError` (reserved: the VU ended
-   * first), and on disk with `DiskStoreReadError`, `DiskStoreWriteError`,
-   * `DiskStoreCorruptError` or `StoreFullError`. Below, each method lists what
-   * it adds to that.
+   * `StoreClosedError` (after `close`), and on disk with `DiskStoreReadError`,
+   * `DiskStoreWriteError`, `DiskStoreCorruptError` or `StoreFullError`. Below,
+   * each method lists what it adds to that.
+   *
+   * A method that takes no options rejects an object with fields in their place,
+   * as in `kv.set("k", 1, { ttl: 5 })`, with `InvalidOptionsError`. Other
+   * arguments too many are ignored, so `keys.map(kv.get)` works.
    *
    * @typeParam S - The store's serialization.
    */
@@ -721,7 +762,8 @@ declare module "k6/x/kv" {
      * sync to the disk.
      *
      * @param key - The key.
-     * @param value - The value; see {@link Storable} for what can be stored.
+     * @param value - The value; see {@link Storable} for what can be stored. With
+     *   serialization json, undefined is stored as null.
      * @returns The value passed.
      * @throws `SerializerError` - the store's serialization cannot hold the
      *   value; the message gives the path to the part that it cannot hold.
@@ -831,7 +873,8 @@ declare module "k6/x/kv" {
      * @param key - The key.
      * @param old - What must be there. `undefined`: nothing; `null`: nothing or a
      *   stored null.
-     * @param value - What to store in its place, as for {@link KV.set}.
+     * @param value - What to store in its place, as for {@link KV.set}: undefined
+     *   stores null, and does not delete the key.
      * @returns Whether the value was stored.
      * @throws As {@link KV.set}.
      *
@@ -851,7 +894,7 @@ declare module "k6/x/kv" {
      *
      * @param key - The key.
      * @param old - What must be there, as for {@link KV.compareAndSwap}.
-     * @param value - What to store in its place.
+     * @param value - What to store in its place, as for {@link KV.compareAndSwap}.
      * @param options - Whether to tell what is there instead.
      * @throws As {@link KV.set}.
      */
@@ -902,7 +945,8 @@ declare module "k6/x/kv" {
     // -- many keys --
 
     /**
-     * Removes every key, and ends every claim.
+     * Removes every key, and ends every claim. It takes no options;
+     * {@link KV.deleteByPrefix} removes a part.
      *
      * @returns Always true.
      * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
@@ -924,7 +968,7 @@ declare module "k6/x/kv" {
      * Reads the values of many keys, as they were at one moment.
      *
      * @param keys - An array or another iterable of keys; `""` is one that does
-     *   not exist.
+     *   not exist, one of over 32,768 bytes is rejected.
      * @returns One result for each key, in the order given, repeats included.
      *
      * @example
@@ -1004,9 +1048,14 @@ declare module "k6/x/kv" {
      * a walk over pages is not: a key that is there throughout is seen exactly
      * once; one that comes or goes meanwhile may be seen or not.
      *
+     * A cursor stands for the last key of its page. It can be kept, in a file too,
+     * and used later or by another VU. Give it back unchanged, with the same
+     * prefix: that it was changed, or comes from another scan or store, is not
+     * always noticed.
+     *
      * @param options - Which entries, how many at most, and where to go on.
-     * @throws `InvalidCursorError` - the cursor is not one that a scan with this
-     *   prefix returned.
+     * @throws `InvalidCursorError` - the cursor is not valid, or its key does not
+     *   start with the prefix.
      *
      * @example
      * ```js
@@ -1100,6 +1149,9 @@ declare module "k6/x/kv" {
     /**
      * Claims a random free key, each with the same chance: until the claim ends,
      * no other claim is given on that key, and it is not popped.
+     *
+     * On disk without {@link OpenKvOptions.trackKeys} it reads through the
+     * matching keys, all of them if nearly all are held.
      *
      * @param options - Which keys to choose from, for whom, and how long.
      * @returns The claim, or null if there is no free key.
@@ -1214,7 +1266,8 @@ declare module "k6/x/kv" {
     /**
      * Emits what {@link KV.stats} tells as k6 metrics: `xk6_kv_keys`,
      * `xk6_kv_claims_live`, `xk6_kv_claims_expired`, `xk6_kv_index_keys`,
-     * `xk6_kv_index_consistent` and `xk6_kv_disk_size_bytes`.
+     * `xk6_kv_index_consistent` and `xk6_kv_disk_size_bytes`. In `handleSummary`
+     * it resolves, but k6 takes no more metrics then.
      *
      * @throws `MetricsUnavailableError` - called in the init context.
      */
@@ -1263,7 +1316,7 @@ declare module "k6/x/kv" {
     | "DiskStoreWriteError"
     /** The store's file is damaged. */
     | "DiskStoreCorruptError"
-    /** The cursor is not one that a scan with this prefix returned. */
+    /** The cursor is not valid, or its key does not start with the prefix. */
     | "InvalidCursorError"
     /** `incrementBy` needs an integer to add. */
     | "ValueNumberRequiredError"
@@ -1273,7 +1326,7 @@ declare module "k6/x/kv" {
     | "MetricsUnavailableError"
     /** The key index could not be rebuilt. */
     | "KeyListRebuildError"
-    /** The VU ended before the call did. */
+    /** Reserved for calls that the end of their VU cuts off; none is at present. */
     | "OperationCanceledError"
     /** A fault in this module. */
     | "InternalStoreError";

@@ -6,6 +6,7 @@
  * must read back; the others' keys it only looks at. A thread that clears the
  * store would spoil that, so clear has a test of its own.
  */
+#include "../items.h"
 #include "../model.h"
 
 #include <pthread.h>
@@ -311,6 +312,97 @@ static void test_clear(void **state) {
     }
 }
 
+/* -- Batches while others look ----------------------------------------------- */
+
+/* More than a snapshot pays for, and less. */
+enum { FEW = 20, MANY = 400 };
+
+struct batches {
+    const xkv_options *options;
+    size_t keys;
+    _Atomic bool stop;
+};
+
+static xkv_bytes batch_key(char out[32], size_t n) {
+    return bytes_of(out, (size_t)snprintf(out, 32, "batch:%03zu", n));
+}
+
+/* All keys get one value, or go, in one step each. */
+static void *write_batches(void *argument) {
+    struct batches *batches = argument;
+    struct client client;
+    char key[32], value[32];
+
+    client_open(&client, batches->options, true);
+    for (unsigned n = 0; !atomic_load(&batches->stop); n++) {
+        xkv_items items = {NULL, 0, 0};
+        int op = n % 3 == 2 ? XKV_OP_DELETE_MANY : XKV_OP_SET_MANY;
+        snprintf(value, sizeof value, "value %u", n);
+        for (size_t i = 0; i < batches->keys; i++)
+            items_add(&items, batch_key(key, i), xkv_text(value));
+        MUST(do_list_of(&client, op, items) == XKV_OK);
+    }
+    client_close(&client);
+    return NULL;
+}
+
+/* Of each value or key in the reply: all there and the same, or none. */
+static void check_whole(const struct client *client, size_t keys) {
+    xkv_bytes first = NOTHING;
+    size_t at = 0, values = 0, nulls = 0;
+
+    for (xkv_item item; xkv_item_next(answer(client), &at, &item);) {
+        if (item.kind == XKV_ITEM_NULL)
+            nulls++;
+        if (item.kind != XKV_ITEM_VALUE && item.kind != XKV_ITEM_ENTRY)
+            continue;
+        first = values++ == 0 ? item.value : first;
+        MUST(same_bytes(first, item.value));
+    }
+    MUST(values == keys || (values == 0 && (nulls == 0 || nulls == keys)));
+}
+
+static void watch_batches(struct batches *batches, int rounds) {
+    struct client client;
+    xkv_items all = {NULL, 0, 0};
+    pthread_t threads[2];
+    char key[32];
+
+    client_open(&client, batches->options, false);
+    for (size_t i = 0; i < batches->keys; i++)
+        items_add(&all, batch_key(key, i), NOTHING);
+    for (size_t i = 0; i < COUNT(threads); i++)
+        MUST(pthread_create(&threads[i], NULL, write_batches, batches) == 0);
+    for (int i = 0; i < rounds; i++) {
+        MUST(do_items(&client, XKV_OP_GET_MANY, &all) == XKV_OK);
+        check_whole(&client, batches->keys);
+        MUST(do_limit(&client, i % 2 ? XKV_OP_LIST : XKV_OP_SCAN, NOTHING, i % 3 ? 0 : 1000) ==
+             XKV_OK);
+        check_whole(&client, batches->keys);
+        MUST(do_prefix(&client, i % 2 ? XKV_OP_COUNT : XKV_OP_RANDOM_KEY, LIT("batch:")) == XKV_OK);
+        MUST(client.reply.number == 0 || (size_t)client.reply.number == batches->keys);
+        MUST(do_count(&client, XKV_OP_RANDOM_KEYS, NOTHING, 1000) == XKV_OK);
+        MUST(client.reply.number == 0 || (size_t)client.reply.number == batches->keys);
+    }
+    atomic_store(&batches->stop, true);
+    for (size_t i = 0; i < COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
+    xkv_items_free(&all);
+    client_close(&client);
+}
+
+static void test_batches(void **state) {
+    static const size_t sizes[] = {FEW, MANY};
+    char name[PATH_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(kinds) * COUNT(sizes); i++) {
+        xkv_options options = options_of(&kinds[i / COUNT(sizes)], name);
+        struct batches batches = {&options, sizes[i % COUNT(sizes)], false};
+        watch_batches(&batches, SANITIZED ? 100 : 1000);
+    }
+}
+
 /* -- Opening and closing ----------------------------------------------------- */
 
 static void *open_and_close(void *argument) {
@@ -346,6 +438,7 @@ int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hammer),
         cmocka_unit_test(test_clear),
+        cmocka_unit_test(test_batches),
         cmocka_unit_test(test_opening_and_closing),
     };
 

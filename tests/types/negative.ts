@@ -6,6 +6,7 @@ import type {
   Claim,
   ClaimReference,
   Entry,
+  EntryError,
   JSONValue,
   KV,
   KVError,
@@ -88,6 +89,20 @@ declare const users: readonly User[];
 declare const unknown: unknown;
 declare const anything: any;
 declare const json: JSONValue;
+declare const kvError: KVError;
+declare const entryError: EntryError;
+declare const logLine: LogLine;
+declare const asObject: object;
+
+interface LogLine {
+  name: string;
+  message: string;
+  stack: string;
+}
+
+class Account {
+  constructor(readonly owner: string) {}
+}
 
 const kv = openKv({ backend: "memory" });
 same<typeof kv, KV>(true);
@@ -117,6 +132,12 @@ export async function jsonStore(): Promise<void> {
   await kv.set("record", {} as Record<string, User | undefined>);
   await kv.set("entries", await kv.list());
   await kv.set("either", Math.random() < 0.5 ? user : null);
+  await kv.set("why", { name: kvError.name, message: kvError.message });
+  await kv.set("why", logLine);
+  await kv.set("why", entryError);
+  await kv.set("instance", new Account("Ada"));
+  const all: User[] = await Promise.all(["a", "b"].map(kv.get));
+  console.log(all.length);
 
   // @ts-expect-error bytes need binary
   await kv.set("k", new ArrayBuffer(1));
@@ -134,6 +155,18 @@ export async function jsonStore(): Promise<void> {
   await kv.set("k", Symbol("s"));
   // @ts-expect-error not JSON, further in
   await kv.set("k", { list: [{ big: 1n }] });
+  // @ts-expect-error it would be stored as {}
+  await kv.set("k", new Error("broken"));
+  // @ts-expect-error it would be stored as {}
+  await kv.set("k", { why: new TypeError("broken") });
+  // @ts-expect-error it would be stored as {}
+  await kv.set("k", kvError);
+  // @ts-expect-error it would be stored as {}
+  await kv.set("k", /pattern/);
+  // @ts-expect-error not JSON
+  await kv.set("k", new WeakMap());
+  // @ts-expect-error it has no options
+  await kv.set("k", 1, { ttl: 5 });
   // @ts-expect-error a promise that somebody forgot to await
   await kv.set("k", kv.get("other"));
   // @ts-expect-error keys are strings
@@ -216,6 +249,20 @@ export async function manyKeys(): Promise<void> {
   await kv.setMany([["a", 1]]);
   // @ts-expect-error an object, not a Map
   await kv.setMany(new Map([["a", 1]]));
+  // @ts-expect-error an object, not a Set
+  await kv.setMany(new Set(["a"]));
+  // @ts-expect-error not a plain object
+  await kv.setMany(new Account("Ada"));
+  // @ts-expect-error not a plain object
+  await kv.setMany(new Date());
+  // @ts-expect-error not a plain object
+  await kv.setMany(new Uint8Array(1));
+  // @ts-expect-error not a plain object
+  await kv.setMany(() => 1);
+  // @ts-expect-error perhaps not a plain object
+  await kv.setMany(asObject);
+  // @ts-expect-error a promise that somebody forgot to await
+  await kv.setMany(Promise.resolve({ a: 1 }));
   // @ts-expect-error an object is needed
   await kv.setMany(null);
   // @ts-expect-error not JSON
@@ -408,6 +455,8 @@ export async function others(): Promise<void> {
   await kv.randomKey({ limit: 1 });
   // @ts-expect-error takes nothing
   await kv.size("user:");
+  // @ts-expect-error that is deleteByPrefix
+  await kv.clear({ prefix: "user:" });
   // @ts-expect-error no such method
   await kv.put("k", 1);
   // @ts-expect-error close is not a promise

@@ -65,6 +65,8 @@ export async function manyKeys(): Promise<void> {
   await kv.setMany({});
   await kv.setMany({ "user:1": user, n: 1, list: [1, "two"], nothing: null, gone: undefined });
   await kv.setMany(usersByKey);
+  await kv.setMany({ ...user });
+  await kv.setMany(JSON.parse("{}"));
   await kv.setMany(Object.fromEntries([user].map((one) => [one.name, one])));
   await texts.setMany({ a: "text", b: 1, c: true });
   await bytes.setMany({ a: "text", b: new Uint8Array(1) });

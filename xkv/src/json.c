@@ -311,8 +311,7 @@ static XXH128_hash_t join(int kind, XXH128_hash_t a, XXH128_hash_t b) {
 static XXH128_hash_t hash_members(struct member *members, size_t count) {
     XXH128_hash_t all = {0, 0};
 
-    if (count > 0)
-        qsort(members, count, sizeof *members, compare_members);
+    qsort(members, count, sizeof *members, compare_members);
     for (size_t i = 0; i < count; i++) {
         if (i + 1 < count && XXH128_isEqual(members[i].name, members[i + 1].name))
             continue;
@@ -330,7 +329,7 @@ static XXH128_hash_t finish(struct reader *reader) {
     struct frame *frame = innermost(reader);
     XXH128_hash_t all = frame->elements;
 
-    if (frame->is_object)
+    if (reader->count > frame->first) /* only objects have members */
         all = hash_members(reader->members + frame->first, reader->count - frame->first);
     reader->count = frame->first;
     reader->depth--;
