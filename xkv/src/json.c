@@ -411,7 +411,7 @@ static bool read_all(struct reader *reader, XXH128_hash_t *out) {
 
 /* *valid: whether it is JSON. XKV_OK or XKV_E_STORE_FULL. */
 static int hash_json(xkv_bytes json, XXH128_hash_t *out, bool *valid) {
-    struct reader reader = {.at = json.data};
+    struct reader reader = {.at = json.len > 0 ? json.data : ""};
 
     reader.end = reader.at + json.len;
     reader.text = xkv__alloc(json.len + 1); /* no text grows by losing its escapes */
