@@ -128,6 +128,7 @@ calls() {
     say "calls, one virtual user"
     fresh
     in_turns "$pairs" calls.js "${rounds[@]}" -e "STORES=memory/disk/disk none"
+    in_turns "$pairs" calls.js "${rounds[@]}" -e "STORES=memory/memory, metrics" -e "CALLS=get/set/randomKey"
     fresh
     if [[ $quick ]]; then
         in_turns 1 calls.js "${rounds[@]}" -e "STORES=disk, untracked" -e "CALLS=randomKey, prefix"

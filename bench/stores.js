@@ -9,6 +9,7 @@ import { emit, KEYS, keyAt, VALUE_BYTES, valueAt, VUS } from "./lib.js";
 const none = { durability: "none" };
 const STORES = {
   memory: { backend: "memory", trackKeys: true },
+  "memory, metrics": { backend: "memory", name: "metrics", trackKeys: true, metrics: { operations: true } },
   "memory, untracked": { backend: "memory", trackKeys: false },
   disk: { backend: "disk", path: "bench.kv", trackKeys: true },
   "disk, untracked": { backend: "disk", path: "bench.kv", trackKeys: false },
@@ -55,6 +56,7 @@ const SPARES = 1000;
 const keys = __VU ? sampleOf(SPAN) : [];
 const spares = Array.from({ length: SPARES }, (_, i) => `spare:${__VU}:${i}`); // of this user alone
 const values = Array.from({ length: POOL }, (_, i) => valueAt(i));
+const spareEntries = Object.fromEntries(spares.map((key) => [key, values[0]]));
 const counters = Array.from({ length: POOL }, (_, i) => `counter:${__VU}:${i}`);
 // Batches of keys from all over the store.
 const hundreds = Array.from({ length: Math.floor(Math.min(SPAN, 20000) / 100) }, (_, i) =>
@@ -153,17 +155,20 @@ export const CALLS = {
   setIfAbsent: {
     own: true,
     limit: SPARES,
-    before: (kv) => Promise.all(spares.map((key) => kv.delete(key))),
+    before: (kv) => kv.deleteMany(spares),
     async loop(kv, count) {
       for (let i = 0; i < count; i++) await kv.setIfAbsent(spares[i], values[i % POOL]);
     },
   },
   compareAndSwap: {
     own: true,
-    limit: POOL,
-    before: (kv) => Promise.all(spares.slice(0, POOL).map((key, i) => kv.set(key, values[i]))),
+    per: 2,
+    before: (kv) => kv.setMany(spareEntries),
     async loop(kv, count) {
-      for (let i = 0; i < count; i++) await kv.compareAndSwap(spares[i], values[i], values[POOL - 1 - i]);
+      for (let i = 0; i < count; i++) {
+        await kv.compareAndSwap(spares[i % SPARES], values[0], values[1]);
+        await kv.compareAndSwap(spares[i % SPARES], values[1], values[0]);
+      }
     },
   },
   "claimRandom + releaseClaim": {
@@ -181,7 +186,7 @@ export const CALLS = {
   popRandom: {
     own: true,
     limit: SPARES,
-    before: (kv) => Promise.all(spares.map((key, i) => kv.set(key, values[i % POOL]))),
+    before: (kv) => kv.setMany(spareEntries),
     async loop(kv, count) {
       for (let i = 0; i < count; i++) await kv.popRandom({ prefix: "spare:" });
     },

@@ -14,6 +14,7 @@ import (
 
 	"go.k6.io/k6/v2/js/common"
 	"go.k6.io/k6/v2/js/modules"
+	"go.k6.io/k6/v2/lib"
 	"go.k6.io/k6/v2/metrics"
 
 	"example.com/xk6-kv/xkv"
@@ -165,29 +166,59 @@ func (t *tagSets) of(m *method) *methodTags {
 	return tags
 }
 
+// outbox gathers a virtual user's samples: handing them to k6 one call at a time
+// takes longer than the call.
+type outbox struct {
+	samples   metrics.Samples
+	scheduled bool  // a flush is to come
+	iteration int64 // in this one
+}
+
+// As many samples are handed over at once, those of some sixty calls.
+const outboxSize = 192
+
 // batch is samples of one moment.
 type batch struct {
-	samples  metrics.Samples
+	*outbox
 	time     time.Time
 	metadata map[string]string
 }
 
 func (b *batch) add(metric *metrics.Metric, tags *metrics.TagSet, value float64) {
+	if b.samples == nil {
+		b.samples = make(metrics.Samples, 0, outboxSize+outboxSize/8)
+	}
 	b.samples = append(b.samples, metrics.Sample{
 		TimeSeries: metrics.TimeSeries{Metric: metric, Tags: tags},
 		Time:       b.time, Value: value, Metadata: b.metadata,
 	})
 }
 
-func (b *batch) push(vu modules.VU) {
-	if len(b.samples) == 0 {
-		return
+// post sees to it that the samples reach k6: when they are many, or else as soon
+// as the script has nothing else to do, so before the iteration ends. One that
+// was cut off has left its flush undone.
+func (i *instance) post(state *lib.State) {
+	o := &i.outbox
+	switch {
+	case len(o.samples) >= outboxSize:
+		i.flush(state)
+	case len(o.samples) == 0 || o.scheduled && o.iteration == state.Iteration:
+	default:
+		o.scheduled, o.iteration = true, state.Iteration
+		i.vu.RegisterCallback()(func() error {
+			o.scheduled = false
+			i.flush(state)
+			return nil
+		})
 	}
-	metrics.PushIfNotDone(vu.Context(), vu.State().Samples, b.samples)
 }
 
-// A call has this many samples at the least, and usually not more.
-const samplesPerCall = 3
+func (i *instance) flush(state *lib.State) {
+	if len(i.outbox.samples) > 0 {
+		metrics.PushIfNotDone(i.vu.Context(), state.Samples, i.outbox.samples)
+	}
+	i.outbox.samples = nil // k6 has it now
+}
 
 // observe emits what is to be told about a call that settles now. failure is
 // the name of an error, or "".
@@ -200,10 +231,7 @@ func (o *outcome) observe(failure string, isEmpty bool) {
 	sets := m.tagsFor(current.Tags)
 	tags := sets.of(o.method)
 	took := time.Since(o.started)
-	b := batch{
-		samples: make(metrics.Samples, 0, samplesPerCall),
-		time:    o.started.Add(took), metadata: current.Metadata,
-	}
+	b := batch{&o.kv.outbox, o.started.Add(took), current.Metadata}
 	status := tags.succeeded
 	if failure != "" {
 		status = tags.failed
@@ -215,7 +243,7 @@ func (o *outcome) observe(failure string, isEmpty bool) {
 	b.add(m.duration, status, metrics.D(took))
 	b.add(m.failed, tags.method, metrics.B(failure != ""))
 	m.addInFlight(&b, sets)
-	b.push(o.kv.vu)
+	o.kv.post(state)
 }
 
 // addInFlight tells how many calls wait, if that is news.
@@ -229,16 +257,15 @@ func (m *meter) addInFlight(b *batch, sets *tagSets) {
 }
 
 // depart and arrive count a call that waits.
-func (m *meter) depart(vu modules.VU) {
+func (i *instance) depart(m *meter) {
 	m.inFlight.Add(1)
-	state := vu.State()
+	state := i.vu.State()
 	if !m.perCall || state == nil {
 		return
 	}
 	current := state.Tags.GetCurrentValues()
-	b := batch{time: time.Now(), metadata: current.Metadata}
-	m.addInFlight(&b, m.tagsFor(current.Tags))
-	b.push(vu)
+	m.addInFlight(&batch{&i.outbox, time.Now(), current.Metadata}, m.tagsFor(current.Tags))
+	i.post(state)
 }
 
 func (m *meter) arrive() { m.inFlight.Add(-1) }
@@ -252,7 +279,7 @@ func (kv *kvObject) report(data []byte) {
 	numbers := make(map[string]float64)
 	flatten(data, "", numbers)
 	current := state.Tags.GetCurrentValues()
-	b := batch{time: time.Now(), metadata: current.Metadata}
+	b := batch{&kv.outbox, time.Now(), current.Metadata}
 	for n, gauge := range gauges {
 		number, there := numbers[gauge.path]
 		if !there {
@@ -264,7 +291,7 @@ func (kv *kvObject) report(data []byte) {
 		}
 		b.add(m.gauges[n], tags, number)
 	}
-	b.push(kv.vu)
+	kv.post(state)
 }
 
 // flatten notes the numbers in an item by their paths: "claims.live". It returns

@@ -39,6 +39,7 @@ type (
 		spare   *request // for the next call; nil while one is being read
 		handles []*handle
 		metrics *metricSet
+		outbox  outbox
 
 		arrayPrototype *sobek.Object // looked up when first needed
 	}
