@@ -110,7 +110,7 @@ func (kv *kvObject) prepare(r *request, m *method, call sobek.FunctionCall) erro
 	}
 	if kv.closed {
 		return &xkv.Error{Code: xkv.StoreClosed, Message: m.Name +
-			": close() was called on this handle; k6 closes stores by itself when it ends"}
+			": this handle was closed by close(); k6 closes stores by itself when it ends"}
 	}
 	if !kv.handle.enter() {
 		return &xkv.Error{Code: xkv.StoreClosed, Message: m.Name + ": the store is closed"}
