@@ -35,6 +35,21 @@ plot data."/calls.dat" using ($0 - half):2:xtic(1) with boxes linecolor rgb memo
      "" using ($0 - half):(top($2, $3)):(number($2)) with labels offset 0,0.6 font ",11" notitle, \
      "" using ($0 + half):(top($4, $5)):(number($4)) with labels offset 0,0.6 font ",11" notitle
 
+# --- the same for steps and batches, in memory
+
+set output out."/steps.svg"
+set xtics font ",10"
+set title "Steps and batches in memory, as a multiple of a bare await; batches per key"
+set xlabel ""
+set yrange [0.03125:16]
+set xrange [-0.6:8.6]
+set boxwidth 0.5
+plot data."/steps.dat" using 0:2:xtic(1) with boxes linecolor rgb memory_colour title "memory", \
+     "" using 0:3:(0.27) with xerrorbars pointtype -1 linewidth 2 linecolor rgb target_colour title "target (at most)", \
+     "" using 0:(top($2, $3)):(sprintf("%.2f", $2)) with labels offset 0,0.6 font ",11" notitle
+
+set xtics font ",12"
+
 # --- durable sets
 
 set output out."/group-commit.svg"

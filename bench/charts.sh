@@ -16,4 +16,4 @@ keys=$(python3 -c 'import json, sys
 rows = json.load(open(sys.argv[1], encoding="utf-8"))["rows"]
 print(format(next(row["keys"] for row in rows if row["part"] == "million"), ","))' "$results")
 gnuplot -e "data='$data'; out='docs/images'; keys='$keys'" bench/charts.gp
-echo "docs/images: calls.svg group-commit.svg memory.svg"
+echo "docs/images: calls.svg steps.svg group-commit.svg memory.svg"

@@ -8,7 +8,8 @@
  * since, each 512-byte sector may be there or not. The store is opened from
  * what is left. With durability full every command acknowledged before the cut
  * must be there; with relaxed the last ones may be taken back; and never may
- * the file be damaged. To show that the simulation would find a missing sync,
+ * the file be damaged, half of a batch be there, or the token of a claim come
+ * again. To show that the simulation would find a missing sync,
  * one is run with syncs that do nothing.
  */
 #include "../below.h"
@@ -24,6 +25,7 @@ struct event {
     enum event_kind kind;
     bool durable; /* written by a descriptor that syncs each write */
     size_t at, size;
+    uint64_t token; /* of the claim that was acknowledged, 0: it was none */
     unsigned char *data;
 };
 
@@ -61,7 +63,8 @@ static void record_clear(void) {
 static int64_t record_write(int fd, int64_t at, const void *data, size_t size) {
     bool durable = (fcntl(fd, F_GETFL) & O_DSYNC) != 0 && !record.forgets_syncs;
 
-    record_event((struct event){WRITTEN, durable, (size_t)at, size, NULL}, data);
+    record_event(
+        (struct event){.kind = WRITTEN, .durable = durable, .at = (size_t)at, .size = size}, data);
     return (int64_t)size;
 }
 
@@ -101,7 +104,11 @@ struct step {
 static struct step step_of(uint64_t number) {
     struct rng rng = {test.seed + number * 7919};
     size_t drawn = rng_below(&rng, 1000);
-    int op = drawn < 700 ? XKV_OP_SET : drawn < 997 ? XKV_OP_DELETE : XKV_OP_CLEAR;
+    int op = drawn < 600   ? XKV_OP_SET
+             : drawn < 700 ? XKV_OP_SET_MANY
+             : drawn < 800 ? XKV_OP_CLAIM_KEY
+             : drawn < 997 ? XKV_OP_DELETE
+                           : XKV_OP_CLEAR;
     struct rng of_pair = {test.seed - number / 2};
     unsigned key = (unsigned)rng_below(&of_pair, KEYS);
 
@@ -120,6 +127,11 @@ static xkv_bytes value_of(unsigned char out[VALUE_MAX + 8], uint64_t number) {
     return bytes_of(out, len);
 }
 
+/* The other key of a batch, which gets the same value. */
+static unsigned partner(unsigned key) {
+    return (key + 1) % KEYS;
+}
+
 /* Which command wrote each key, 0 for none. */
 struct state {
     uint64_t keys[KEYS];
@@ -130,8 +142,12 @@ static void apply(struct state *state, uint64_t number) {
 
     if (step.op == XKV_OP_CLEAR)
         memset(state, 0, sizeof *state);
-    else
-        state->keys[step.key] = step.op == XKV_OP_SET ? number : 0;
+    else if (step.op == XKV_OP_DELETE)
+        state->keys[step.key] = 0;
+    else if (step.op != XKV_OP_CLAIM_KEY)
+        state->keys[step.key] = number;
+    if (step.op == XKV_OP_SET_MANY)
+        state->keys[partner(step.key)] = number;
 }
 
 /* -- Recording --------------------------------------------------------------- */
@@ -156,11 +172,31 @@ static void submit(xkv_store *store, xkv_queue *queue, uint64_t number) {
     char key[2000];
     xkv_reply reply;
 
-    xkv_command command = {.op = step.op, .key = key_of(key, step.key)};
-    if (step.op == XKV_OP_SET)
+    xkv_items batch = {NULL, 0, 0};
+    xkv_command command = {.op = step.op, .key = key_of(key, step.key), .ttl_ms = 1};
+    if (step.op == XKV_OP_SET || step.op == XKV_OP_SET_MANY)
         command.value = value_of(value, number);
+    if (step.op == XKV_OP_SET_MANY) {
+        MUST(xkv_items_add(&batch, command.key, command.value) == XKV_OK);
+        MUST(xkv_items_add(&batch, key_of(key, partner(step.key)), command.value) == XKV_OK);
+        command.items = xkv_items_bytes(&batch);
+    }
     xkv_reply_init(&reply, NULL, 0);
     MUST(xkv_submit(store, &command, &reply, queue, number) == XKV_PENDING);
+    xkv_items_free(&batch);
+}
+
+/* The token in the reply to a claim, 0 if there is none. */
+static uint64_t token_in(const xkv_reply *reply) {
+    xkv_bytes items = {reply->data, reply->len};
+    xkv_item item;
+    size_t at = 0;
+
+    while (xkv_item_next(items, &at, &item)) {
+        if (same_bytes(item.name, LIT("token")))
+            return (uint64_t)item.integer;
+    }
+    return 0;
 }
 
 /* Serves the commands with a window of them under way. */
@@ -180,7 +216,9 @@ static void make_record(const xkv_options *options) {
         size_t count = xkv_completions(queue, done, WINDOW, -1);
         for (size_t i = 0; i < count; i++) {
             MUST(done[i].reply.status == XKV_OK && done[i].tag == ++acknowledged);
-            record_event((struct event){.kind = ACKNOWLEDGED}, NULL);
+            bool claims = step_of(acknowledged).op == XKV_OP_CLAIM_KEY;
+            uint64_t token = claims ? token_in(&done[i].reply) : 0;
+            record_event((struct event){.kind = ACKNOWLEDGED, .token = token}, NULL);
             xkv_reply_clear(&done[i].reply);
         }
     }
@@ -251,8 +289,15 @@ static void write_image(const char *path) {
 
 /* -- What is left ------------------------------------------------------------ */
 
-/* False if the store does not open or something in it is damaged. */
-static bool find_state(const xkv_options *options, struct state *found) {
+/* The token of a new claim, 0 if there is none. */
+static uint64_t next_token(struct client *client) {
+    xkv_command claim = {.op = XKV_OP_CLAIM_KEY, .key = LIT("after")};
+    return client_run(client, &claim) == XKV_OK ? token_in(&client->reply) : 0;
+}
+
+/* False if the store does not open or something in it is damaged. A claim on it
+ * then gets *token. */
+static bool find_state(const xkv_options *options, struct state *found, uint64_t *token) {
     static unsigned char expected[VALUE_MAX + 8];
     char message[XKV_MESSAGE_SIZE] = "", key[2000];
     struct client client = {NULL, NULL, 0, {0}};
@@ -277,6 +322,7 @@ static bool find_state(const xkv_options *options, struct state *found) {
     whole = whole && do_list(&client, NOTHING, 0) == XKV_OK && client.reply.number == count;
     whole = whole && do_plain(&client, XKV_OP_SIZE) == XKV_OK && client.reply.number == count;
     whole = whole && do_set(&client, LIT("after"), LIT("the cut")) == XKV_OK;
+    *token = whole ? next_token(&client) : 0;
     client_close(&client);
     return whole;
 }
@@ -301,10 +347,11 @@ static bool find_state_apart(const char *path, struct state *found) {
 static int look(const char *path, const char *seed) {
     xkv_options options = disk_options(path);
     struct state found;
+    uint64_t token;
 
     test.seed = strtoull(seed, NULL, 10);
     options.durability = XKV_DURABILITY_NONE;
-    if (!freopen("/dev/null", "w", stderr) || !find_state(&options, &found))
+    if (!freopen("/dev/null", "w", stderr) || !find_state(&options, &found, &token))
         return 1;
     printf("whole\n");
     for (unsigned n = 0; n < KEYS; n++)
@@ -327,20 +374,25 @@ static uint64_t explain(const struct state *found, uint64_t least, uint64_t most
 }
 
 struct tally {
-    unsigned cuts, damaged, lost;
+    unsigned cuts, damaged, lost, claims, repeated;
 };
 
 static void cut_at(const xkv_options *options, size_t cut, struct rng *rng, struct tally *tally) {
-    uint64_t acknowledged = 0;
+    uint64_t acknowledged = 0, last_token = 0, token = UINT64_MAX;
     struct state found;
 
-    for (size_t i = 0; i < cut; i++)
+    for (size_t i = 0; i < cut; i++) {
         acknowledged += record.events[i].kind == ACKNOWLEDGED;
+        if (record.events[i].token > last_token)
+            last_token = record.events[i].token;
+    }
     make_image(cut, rng);
     write_image(options->path);
     tally->cuts++;
     bool whole = record.forgets_syncs ? find_state_apart(options->path, &found)
-                                      : find_state(options, &found);
+                                      : find_state(options, &found, &token);
+    tally->claims += last_token > 0;
+    tally->repeated += whole && token <= last_token;
     if (!whole)
         tally->damaged++;
     else if (explain(&found, acknowledged, acknowledged + WINDOW) == UINT64_MAX) {
@@ -363,7 +415,7 @@ static size_t any_cut(struct rng *rng) {
 
 static struct tally cut_often(int durability, bool forgets_syncs, unsigned cuts) {
     struct rng rng = rng_for("power cuts");
-    struct tally tally = {0, 0, 0};
+    struct tally tally = {0, 0, 0, 0, 0};
     char path[PATH_SIZE];
 
     xkv_options options = disk_options(test_path(path, "cut.kv"));
@@ -379,8 +431,9 @@ static struct tally cut_often(int durability, bool forgets_syncs, unsigned cuts)
     }
     while (tally.cuts < cuts)
         cut_at(&options, any_cut(&rng), &rng, &tally);
-    printf("%u cuts: %u lost acknowledged commands, %u damaged\n", tally.cuts, tally.lost,
-           tally.damaged);
+    printf("%u cuts: %u lost acknowledged commands, %u damaged; %u after claims, %u with a token "
+           "that came again\n",
+           tally.cuts, tally.lost, tally.damaged, tally.claims, tally.repeated);
     record_clear();
     free(base);
     unlink(path);
@@ -395,6 +448,8 @@ static void test_full(void **state) {
     (void)state;
     assert_int_equal(tally.damaged, 0);
     assert_int_equal(tally.lost, 0);
+    assert_int_equal(tally.repeated, 0);
+    assert_true(tally.claims > tally.cuts / 2);
 }
 
 static void test_relaxed(void **state) {
@@ -402,6 +457,8 @@ static void test_relaxed(void **state) {
 
     (void)state;
     assert_int_equal(tally.damaged, 0);
+    assert_int_equal(tally.repeated, 0);
+    assert_true(tally.claims > tally.cuts / 2);
 }
 
 /* A disk that says it has synced when it has not is found out. */

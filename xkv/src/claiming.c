@@ -50,12 +50,6 @@ static int put_nothing(xkv_reply *reply) {
     return writer.error;
 }
 
-/* Whether somebody holds the key now. */
-static bool is_busy(xkv__txn *txn, xkv_bytes key, uint64_t now) {
-    xkv__claim claim;
-    return xkv__claim_find(txn, key, &claim) && claim.deadline > now;
-}
-
 /* -- Claiming one key -------------------------------------------------------- */
 
 /* Claims a key that is there and free, and replies with the claim. */
@@ -91,6 +85,12 @@ int xkv__claim_random(xkv__txn *txn, const xkv_command *command, xkv_reply *repl
     if (error == XKV_OK)
         error = xkv__expect_key(txn->backend->ops->get(txn, key, &value));
     return error == XKV_OK ? grant(txn, command, now, key, value, reply) : error;
+}
+
+/* Whether somebody holds the key now. */
+static bool is_busy(xkv__txn *txn, xkv_bytes key, uint64_t now) {
+    xkv__claim claim;
+    return xkv__claim_find(txn, key, &claim) && claim.deadline > now;
 }
 
 int xkv__claim_key(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
