@@ -1,49 +1,20 @@
 /*
  * stores.c - handles, the order of commands, queues, options of open stores
  */
+#include "../kinds.h"
 #include "../model.h"
 
 #include <pthread.h>
 
 /* -- Kinds of stores --------------------------------------------------------- */
 
-static const struct kind {
-    const char *name;
-    int backend, durability;
-    bool track_keys;
-} kinds[] = {
+static const struct kind kinds[] = {
     {"memory", XKV_BACKEND_MEMORY, XKV_DURABILITY_FULL, false},
     {"disk, full", XKV_BACKEND_DISK, XKV_DURABILITY_FULL, false},
     {"disk, full, tracked", XKV_BACKEND_DISK, XKV_DURABILITY_FULL, true},
     {"disk, relaxed", XKV_BACKEND_DISK, XKV_DURABILITY_RELAXED, true},
     {"disk, none", XKV_BACKEND_DISK, XKV_DURABILITY_NONE, true},
 };
-
-static const struct kind *running;
-
-static int after_case(void **state) {
-    (void)state;
-    if (running)
-        fprintf(stderr, "with a store of kind: %s\n", running->name);
-    running = NULL;
-    return 0;
-}
-
-/* Options for a store that no test has had yet; name holds its name. */
-static xkv_options fresh(const struct kind *kind, char name[PATH_SIZE]) {
-    static unsigned stores;
-    char file[32];
-    xkv_options options;
-
-    snprintf(file, sizeof file, "%u.kv", stores++);
-    test_path(name, file);
-    xkv_options_init(&options);
-    options.backend = kind->backend;
-    options.durability = kind->durability;
-    options.track_keys = kind->track_keys;
-    options.name = options.path = name;
-    return options;
-}
 
 typedef void store_case(const xkv_options *options);
 

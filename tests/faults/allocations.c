@@ -7,6 +7,7 @@
 #include "../clock.h"
 #include "../heap.h"
 #include "../items.h"
+#include "../kinds.h"
 #include "../model.h"
 
 #include <pthread.h>
@@ -14,42 +15,13 @@
 
 /* -- Stores ------------------------------------------------------------------ */
 
-static const struct kind {
-    const char *name;
-    int backend, durability;
-    bool track_keys;
-} kinds[] = {
+static const struct kind kinds[] = {
     {"memory", XKV_BACKEND_MEMORY, XKV_DURABILITY_FULL, false},
     {"disk, none", XKV_BACKEND_DISK, XKV_DURABILITY_NONE, false},
     {"disk, none, tracked", XKV_BACKEND_DISK, XKV_DURABILITY_NONE, true},
     {"disk, full", XKV_BACKEND_DISK, XKV_DURABILITY_FULL, false},
     {"disk, full, tracked", XKV_BACKEND_DISK, XKV_DURABILITY_FULL, true},
 };
-
-static const struct kind *running;
-
-static int after_case(void **state) {
-    (void)state;
-    if (running)
-        fprintf(stderr, "with a store of kind: %s\n", running->name);
-    running = NULL;
-    return 0;
-}
-
-static xkv_options fresh(const struct kind *kind, char name[PATH_SIZE]) {
-    static unsigned stores;
-    char file[32];
-    xkv_options options;
-
-    snprintf(file, sizeof file, "%u.kv", stores++);
-    test_path(name, file);
-    xkv_options_init(&options);
-    options.backend = kind->backend;
-    options.durability = kind->durability;
-    options.track_keys = kind->track_keys;
-    options.name = options.path = name;
-    return options;
-}
 
 /* -- A reader that stands still ---------------------------------------------- */
 

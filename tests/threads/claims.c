@@ -9,6 +9,7 @@
  */
 #include "../clock.h"
 #include "../items.h"
+#include "../kinds.h"
 
 #include <pthread.h>
 
@@ -21,11 +22,7 @@ enum {
     TICK = 5
 };
 
-static const struct kind {
-    const char *name;
-    int backend, durability;
-    bool track_keys;
-} kinds[] = {
+static const struct kind kinds[] = {
     {"memory", XKV_BACKEND_MEMORY, XKV_DURABILITY_FULL, false},
     {"disk, none, untracked", XKV_BACKEND_DISK, XKV_DURABILITY_NONE, false},
     {"disk, none, tracked", XKV_BACKEND_DISK, XKV_DURABILITY_NONE, true},
@@ -34,15 +31,9 @@ static const struct kind {
 };
 
 static xkv_options options_of(const struct kind *kind, char name[PATH_SIZE]) {
-    static unsigned stores;
-    char file[32];
+    xkv_options options = fresh(kind, name);
 
-    snprintf(file, sizeof file, "%u.kv", stores++);
-    xkv_options options = disk_options(test_path(name, file));
-    options.backend = kind->backend;
-    options.name = name;
-    options.durability = kind->durability;
-    options.track_keys = kind->track_keys;
+    options.serialization = XKV_BINARY;
     return options;
 }
 
