@@ -76,7 +76,7 @@ $(eval $(call flavour,fuzz,clang))
 export XKV_CRASH_CYCLES = $(CRASH_CYCLES)
 
 .PHONY: release
-release: $(call runs,release,$(call programs,unit conformance faults)) ## C tests: unit, conformance, faults
+release: $(call runs,release,$(call programs,unit conformance faults threads)) ## C tests: unit, conformance, faults, threads
 
 .PHONY: asan
 asan: $(call runs,asan,$(call programs,unit conformance)) ## C tests under AddressSanitizer and UBSan

@@ -96,7 +96,7 @@ js_tests() {
 }
 
 step "build k6" "${make[@]}" all || finish
-step "C tests" c_tests release tests/unit tests/conformance tests/faults
+step "C tests" c_tests release tests/unit tests/conformance tests/faults tests/threads
 step "C tests, sanitized (asan, ubsan)" c_tests asan tests/unit tests/conformance
 step "C tests, threads (tsan)" c_tests tsan tests/threads tests/unit
 step "crash tests" c_tests crash tests/crash
