@@ -17,7 +17,9 @@
  * Where ranks are not known (a disk store without trackKeys) a walk over the
  * keys takes their place, beside a walk over the claims.
  *
- * Many keys. Which of them is drawn first, as numbers: Floyd's sampling (Bentley
+ * Many keys. They are drawn one by one in the same way, as long as a quarter of
+ * the keys would still be free after the last. Else, and where no key is
+ * claimed, which of them is drawn first, as numbers: Floyd's sampling (Bentley
  * and Floyd, "A sample of brilliance", 1987) makes every set of count numbers
  * equally likely with count random numbers and a set of that size; a shuffle
  * (Fisher and Yates) then makes the order random, too.
@@ -112,6 +114,11 @@ static int stroll_to(xkv__txn *txn, const xkv__pool *pool, uint64_t n, xkv_bytes
 
 /* -- One key ----------------------------------------------------------------- */
 
+/* Whether a quarter of the keys is free, even when so many have been taken. */
+static bool is_mostly_free(const xkv__pool *pool, uint64_t taken) {
+    return pool->size - taken >= pool->range.count / 4;
+}
+
 static int draw_until_free(xkv__txn *txn, const xkv__pool *pool, xkv_bytes *key) {
     xkv__claim claim;
     int error;
@@ -123,7 +130,7 @@ static int draw_until_free(xkv__txn *txn, const xkv__pool *pool, xkv_bytes *key)
 }
 
 int xkv__pool_choose(xkv__txn *txn, const xkv__pool *pool, xkv_bytes *key) {
-    if (pool->size >= pool->range.count / 4)
+    if (is_mostly_free(pool, 0))
         return draw_until_free(txn, pool, key);
     uint64_t n = xkv__random_below(pool->size);
     if (!pool->range.ranked)
@@ -144,7 +151,7 @@ static int set_init(struct set *set, uint64_t count) {
 
     while (room < count * 2)
         room *= 2;
-    set->slots = xkv__alloc(room * sizeof *set->slots);
+    set->slots = xkv__alloc(room * sizeof *set->slots); /* NULL can be freed */
     if (!set->slots)
         return XKV_E_STORE_FULL;
     memset(set->slots, 0, room * sizeof *set->slots);
@@ -205,6 +212,26 @@ static int draw(uint64_t *numbers, uint64_t count, uint64_t bound, bool repeats)
 }
 
 /* -- Many keys --------------------------------------------------------------- */
+
+/* Draws until count different free keys were met. */
+static int visit_drawn(xkv__txn *txn, const xkv__pool *pool, uint64_t count, xkv__visitor *visit,
+                       void *context) {
+    struct set met;
+    int error = set_init(&met, count);
+
+    for (uint64_t n = 0; error == XKV_OK && n < count;) {
+        uint64_t number = xkv__random_below(pool->range.count);
+        xkv__claim claim;
+        xkv_bytes key;
+        error = select_key(txn, pool, number, &key);
+        if (error != XKV_OK || xkv__claim_find(txn, key, &claim) || !set_add(&met, number))
+            continue;
+        error = visit(txn, key, context);
+        n++;
+    }
+    xkv__free(met.slots);
+    return error;
+}
 
 static int visit_ranked(xkv__txn *txn, const xkv__pool *pool, const uint64_t *numbers,
                         uint64_t count, xkv__visitor *visit, void *context) {
@@ -282,6 +309,8 @@ int xkv__pool_choose_many(xkv__txn *txn, const xkv__pool *pool, uint64_t count, 
         return XKV_OK;
     if (!repeats && count > pool->size)
         count = pool->size;
+    if (pool->claimed > 0 && pool->range.ranked && is_mostly_free(pool, count))
+        return visit_drawn(txn, pool, count, visit, context);
     uint64_t *numbers = xkv__alloc(count * sizeof *numbers);
     if (!numbers)
         return XKV_E_STORE_FULL;
