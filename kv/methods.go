@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/grafana/sobek"
+	"go.k6.io/k6/v2/metrics"
 
 	"example.com/xk6-kv/xkv"
 )
@@ -125,7 +126,15 @@ func (kv *kvObject) prepare(r *request, m *method, call sobek.FunctionCall) erro
 // run does a call at once. The handle has been entered.
 func (kv *kvObject) run(r *request, o *outcome) {
 	var reply xkv.Reply
-	kv.handle.store.Submit(&r.command, kv.buffer, kv.root.pending.queue, 0, &reply)
+	// What a script has put in the place of Reflect.set may run while the reply is
+	// decoded, and make calls: those must not write over it.
+	buffer := kv.buffer
+	kv.buffer = nil
+	defer func() {
+		reply.Release()
+		kv.buffer = buffer
+	}()
+	kv.handle.store.Submit(&r.command, buffer, kv.root.pending.queue, 0, &reply)
 	err := kv.whatIsBad(r, o.method, &reply)
 	kv.handle.leave()
 	if err != nil {
@@ -133,7 +142,6 @@ func (kv *kvObject) run(r *request, o *outcome) {
 	} else {
 		_ = o.settle(&reply)
 	}
-	reply.Release()
 }
 
 type settler = func(any) error
@@ -143,9 +151,10 @@ type settler = func(any) error
 type outcome struct {
 	kv              *kvObject
 	method          *method
-	value           sobek.Value        // what an echo resolves to
-	stack           []sobek.StackFrame // of the call, nil if it is the current one
-	started         time.Time          // zero if nobody wants to know
+	value           sobek.Value          // what an echo resolves to
+	stack           []sobek.StackFrame   // of the call, nil if it is the current one
+	started         time.Time            // zero if nobody wants to know
+	tags            *metrics.TagsAndMeta // of the call, nil if they are the current ones
 	resolve, reject settler
 }
 

@@ -170,12 +170,16 @@ func (t *tagSets) of(m *method) *methodTags {
 // takes longer than the call.
 type outbox struct {
 	samples   metrics.Samples
+	usual     int   // how many there were the last time
 	scheduled bool  // a flush is to come
 	iteration int64 // in this one
 }
 
 // As many samples are handed over at once, those of some sixty calls.
 const outboxSize = 192
+
+// A call has this many at the most.
+const samplesPerCall = 5
 
 // batch is samples of one moment.
 type batch struct {
@@ -186,7 +190,7 @@ type batch struct {
 
 func (b *batch) add(metric *metrics.Metric, tags *metrics.TagSet, value float64) {
 	if b.samples == nil {
-		b.samples = make(metrics.Samples, 0, outboxSize+outboxSize/8)
+		b.samples = make(metrics.Samples, 0, b.usual+samplesPerCall)
 	}
 	b.samples = append(b.samples, metrics.Sample{
 		TimeSeries: metrics.TimeSeries{Metric: metric, Tags: tags},
@@ -195,8 +199,8 @@ func (b *batch) add(metric *metrics.Metric, tags *metrics.TagSet, value float64)
 }
 
 // post sees to it that the samples reach k6: when they are many, or else as soon
-// as the script has nothing else to do, so before the iteration ends. One that
-// was cut off has left its flush undone.
+// as the script has nothing else to do, so before the iteration ends. k6 may end
+// setup and teardown without that, when they fail.
 func (i *instance) post(state *lib.State) {
 	o := &i.outbox
 	switch {
@@ -213,11 +217,15 @@ func (i *instance) post(state *lib.State) {
 	}
 }
 
+// flush hands over the samples. k6 takes them until it is done with the virtual
+// user, also those of an iteration that has failed: they say why.
 func (i *instance) flush(state *lib.State) {
-	if len(i.outbox.samples) > 0 {
-		metrics.PushIfNotDone(i.vu.Context(), state.Samples, i.outbox.samples)
+	o := &i.outbox
+	if len(o.samples) > 0 {
+		state.Samples <- o.samples
 	}
-	i.outbox.samples = nil // k6 has it now
+	o.usual = len(o.samples)
+	o.samples = nil // k6 has it now
 }
 
 // observe emits what is to be told about a call that settles now. failure is
@@ -227,7 +235,12 @@ func (o *outcome) observe(failure string, isEmpty bool) {
 	if state == nil {
 		return
 	}
-	current := state.Tags.GetCurrentValues()
+	var current metrics.TagsAndMeta
+	if o.tags != nil {
+		current = *o.tags
+	} else {
+		current = state.Tags.GetCurrentValues()
+	}
 	sets := m.tagsFor(current.Tags)
 	tags := sets.of(o.method)
 	took := time.Since(o.started)
@@ -256,16 +269,18 @@ func (m *meter) addInFlight(b *batch, sets *tagSets) {
 	b.add(m.metricSet.inFlight, sets.store, float64(waiting))
 }
 
-// depart and arrive count a call that waits.
-func (i *instance) depart(m *meter) {
+// depart and arrive count a call that waits. depart returns the tags that its
+// samples will have, nil if there will be none. It does not hand over its own: it
+// is followed by the call's.
+func (i *instance) depart(m *meter) *metrics.TagsAndMeta {
 	m.inFlight.Add(1)
 	state := i.vu.State()
 	if !m.perCall || state == nil {
-		return
+		return nil
 	}
 	current := state.Tags.GetCurrentValues()
 	m.addInFlight(&batch{&i.outbox, time.Now(), current.Metadata}, m.tagsFor(current.Tags))
-	i.post(state)
+	return &current
 }
 
 func (m *meter) arrive() { m.inFlight.Add(-1) }
@@ -291,7 +306,7 @@ func (kv *kvObject) report(data []byte) {
 		}
 		b.add(m.gauges[n], tags, number)
 	}
-	kv.post(state)
+	kv.flush(state) // at once: k6 shows the one that comes last
 }
 
 // flatten notes the numbers in an item by their paths: "claims.live". It returns

@@ -83,7 +83,7 @@ func isPlain(object *sobek.Object) bool {
 		return false
 	}
 	prototype := object.Prototype()
-	return prototype == nil || prototype.Prototype() == nil
+	return prototype == nil || prototype.ExportType() != typeProxy && prototype.Prototype() == nil
 }
 
 // scalar is a value as options have it.

@@ -67,7 +67,7 @@ func (kv *kvObject) submit(r *request, o outcome) {
 	call.stack = kv.vu.Runtime().CaptureCallStack(0, nil)
 	tag := pending.add(call)
 	kv.handle.waiting++
-	kv.depart(kv.handle.meter)
+	call.tags = kv.depart(kv.handle.meter)
 
 	var reply xkv.Reply
 	queued := kv.handle.store.Submit(&r.command, nil, pending.queue, tag, &reply)

@@ -1,6 +1,9 @@
 package js_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // Scripts that do what no sensible script does. The process must live, and
 // the store must go on as if nothing had been.
@@ -89,6 +92,37 @@ func TestReentrantCalls(t *testing.T) {
 		{`await kv.set("k", {get a() { kv.clear(); return 1; }}); return kv.list();`,
 			`[{"key":"k","value":{"a":1}}]`},
 	})
+}
+
+// A script's own Reflect.set runs while a reply is decoded, for names that only
+// it can set: the calls it makes must not write over the reply.
+func TestCallsDuringDecoding(t *testing.T) {
+	t.Parallel()
+	runRows(t, stores("json"), []row{{`
+		const original = Reflect.set;
+		await kv.setMany({a1: {["\ud800"]: 1}, a2: "second", a3: "third", big: "Z".repeat(4000)});
+		Reflect.set = (...args) => { kv.get("big"); return original(...args); };
+		try {
+			const names = (list) => list.map((e) => e.key);
+			return [names((await kv.scan({prefix: "a"})).entries), names(await kv.list({prefix: "a"})),
+				(await kv.getMany(["a1", "a2"]))[1].value, (await kv.swap("a1", 1)).loaded];
+		} finally {
+			Reflect.set = original;
+		}`, `[["a1","a2","a3"],["a1","a2","a3"],"second",true]`}})
+}
+
+// Whatever an argument is, a method rejects and does not throw.
+func TestPrototypesThatThrow(t *testing.T) {
+	t.Parallel()
+	bad := `Object.create(new Proxy({}, {getPrototypeOf() { throw new Error("my trap"); }}))`
+	var rows []row
+	for _, call := range []string{"get(BAD)", "clear(BAD)", "size(BAD)", `incrementBy("k", BAD)`, "list(BAD)",
+		"setMany(BAD)", "releaseClaim(BAD)", `getMany(BAD)`, `set("k", 1, BAD)`} {
+		rows = append(rows, row{`let promise; try { promise = kv.` + strings.Replace(call, "BAD", bad, 1) + `; }
+			catch (e) { return "thrown: " + e; } try { await promise; return "fine"; }
+			catch (e) { return e.message.includes("my trap") ? "ran the trap" : "fine"; }`, `"fine"`})
+	}
+	runRows(t, stores("json"), rows)
 }
 
 // close in the middle of a call: the call finds the store closed.

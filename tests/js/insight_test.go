@@ -66,7 +66,7 @@ func measured(t *testing.T, script string) samples {
 	t.Helper()
 	dir := tempDir(t)
 	path := filepath.Join(dir, "metrics.json")
-	mustRun(t, imports+script, options{dir: dir, args: []string{"--out=json=" + path, "--tag=mine=yes"}})
+	run(t, imports+script, options{dir: dir, args: []string{"--out=json=" + path, "--tag=mine=yes"}}).wantCode(exitOK)
 
 	all := samples{make(map[string]string), make(map[string][]point)}
 	lines := bufio.NewScanner(bytes.NewReader(readFile(t, path)))
@@ -211,6 +211,59 @@ func TestInFlight(t *testing.T) {
 	last := s.points["async_in_flight"][len(s.points["async_in_flight"])-1]
 	if most.Value != 4 || last.Value != 0 {
 		t.Errorf("at most %v in flight, %v at the end", most.Value, last.Value)
+	}
+}
+
+// What was called before an iteration fails is told, above all what failed it.
+func TestMetricsOfFailedIterations(t *testing.T) {
+	t.Parallel()
+	for _, store := range []string{`backend: "memory"`, `path: "failed.kv"`} {
+		s := measured(t, `const kv = openKv({`+store+`, metrics: {operations: true}});
+			export const options = {iterations: 3};
+			export default async function () {
+				await kv.set("a", 1);
+				await kv.get("missing");
+			}`)
+		wantCounts(t, store, s.counts("operations_total", "op", "status"),
+			map[string]float64{"set ok": 3, "get error": 3})
+		wantCounts(t, store, s.counts("errors_total", "error_type"), map[string]float64{"KeyNotFoundError": 3})
+	}
+}
+
+// Samples have the tags of the moment when the call was made.
+func TestTagsOfTheCall(t *testing.T) {
+	t.Parallel()
+	s := measured(t, `import { group } from "k6";
+		import exec from "k6/execution";
+		const kvs = [openKv({metrics: {operations: true}}), openKv({backend: "memory", metrics: {operations: true}})];
+		export default async function () {
+			let calls;
+			exec.vu.metrics.tags.step = "one";
+			group("mine", () => { calls = kvs.map((kv) => kv.set("a", 1)); });
+			exec.vu.metrics.tags.step = "two";
+			await Promise.all(calls);
+		}`)
+	wantCounts(t, "tags", s.counts("operations_total", "backend", "group", "step"),
+		map[string]float64{"disk ::mine one": 1, "memory ::mine one": 1})
+}
+
+// A report is told when it is made: k6 shows the gauge that came last.
+func TestReportsInOrder(t *testing.T) {
+	t.Parallel()
+	s := measured(t, `import { sleep } from "k6";
+		import exec from "k6/execution";
+		const kv = openKv({backend: "memory"});
+		export const options = {scenarios: {all: {executor: "per-vu-iterations", vus: 2, iterations: 1}}};
+		export default async function () {
+			if (exec.vu.idInTest === 1) { await kv.set("a", 1); await kv.reportStats(); sleep(0.8); return; }
+			sleep(0.4); await kv.clear(); await kv.reportStats();
+		}`)
+	var told []float64
+	for _, p := range s.points["keys"] {
+		told = append(told, p.Value)
+	}
+	if !slices.Equal(told, []float64{1, 0}) {
+		t.Errorf("the numbers of keys came as %v", told)
 	}
 }
 
