@@ -229,17 +229,12 @@ static int put_sorted(xkv__txn *txn, const struct lease *lease, const struct sor
     return error == XKV_OK ? writer->error : error;
 }
 
-/* An item takes ten bytes at least. */
-static uint64_t most_items(xkv_bytes items) {
-    return items.len / 10 + 1;
-}
-
 int xkv__claim_keys(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
     uint64_t now = xkv__sys.now_ms();
     struct lease lease = lease_of(command, now);
     struct sorted sorted = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
     xkv__writer writer = xkv__writer_on(reply);
-    int error = xkv__claims_prepare(txn, most_items(command->items));
+    int error = xkv__claims_prepare(txn, command->items.len / XKV__ENTRY_MIN);
 
     if (error == XKV_OK)
         error = sort_keys(txn, command, now, &sorted);
@@ -253,26 +248,13 @@ int xkv__claim_keys(xkv__txn *txn, const xkv_command *command, xkv_reply *reply)
 
 /* -- Giving back ------------------------------------------------------------- */
 
-/* A claim as its holder gives it back. */
-struct given {
-    xkv_bytes id, key;
-    uint64_t token;
-};
-
-static bool next_given(xkv_bytes items, size_t *at, struct given *given) {
+static bool next_given(xkv_bytes items, size_t *at, xkv__given *given) {
     xkv_item item;
-
-    if (!xkv_item_next(items, at, &item))
-        return false;
-    const unsigned char *value = item.value.data;
-    memcpy(&given->token, value, sizeof given->token);
-    given->key = item.text;
-    given->id = (xkv_bytes){value + sizeof given->token, item.value.len - sizeof given->token};
-    return true;
+    return xkv_item_next(items, at, &item) && xkv__given_in(&item, given);
 }
 
 /* Whether it is the claim that its key has now. */
-static bool is_held(xkv__txn *txn, const struct given *given, uint64_t now) {
+static bool is_held(xkv__txn *txn, const xkv__given *given, uint64_t now) {
     xkv__claim claim;
     char id[ID_MAX];
 
@@ -281,22 +263,21 @@ static bool is_held(xkv__txn *txn, const struct given *given, uint64_t now) {
 }
 
 /* What is done with a claim that is held. */
-typedef int settlement(xkv__txn *txn, const xkv_command *command, const struct given *given,
+typedef int settlement(xkv__txn *txn, const xkv_command *command, const xkv__given *given,
                        uint64_t now);
 
-static int renew(xkv__txn *txn, const xkv_command *command, const struct given *given,
-                 uint64_t now) {
+static int renew(xkv__txn *txn, const xkv_command *command, const xkv__given *given, uint64_t now) {
     xkv__claim claim = {given->token, now + (uint64_t)command->ttl_ms};
     return xkv__claim_put(txn, given->key, &claim);
 }
 
-static int release(xkv__txn *txn, const xkv_command *command, const struct given *given,
+static int release(xkv__txn *txn, const xkv_command *command, const xkv__given *given,
                    uint64_t now) {
     (void)command, (void)now;
     return xkv__claim_end(txn, given->key);
 }
 
-static int complete(xkv__txn *txn, const xkv_command *command, const struct given *given,
+static int complete(xkv__txn *txn, const xkv_command *command, const xkv__given *given,
                     uint64_t now) {
     if (command->keep_key)
         return release(txn, command, given, now);
@@ -306,7 +287,7 @@ static int complete(xkv__txn *txn, const xkv_command *command, const struct give
 static int settle_one(xkv__txn *txn, const xkv_command *command, xkv_reply *reply,
                       settlement *settle) {
     uint64_t now = xkv__sys.now_ms();
-    struct given given;
+    xkv__given given;
     size_t at = 0;
 
     if (!next_given(command->items, &at, &given) || !is_held(txn, &given, now))
@@ -329,7 +310,7 @@ int xkv__complete_claim(xkv__txn *txn, const xkv_command *command, xkv_reply *re
 
 /* -- Giving back many -------------------------------------------------------- */
 
-static void put_failed(xkv__writer *writer, uint64_t index, const struct given *given) {
+static void put_failed(xkv__writer *writer, uint64_t index, const xkv__given *given) {
     char message[256], quoted[XKV__QUOTE_SIZE];
 
     snprintf(message, sizeof message,
@@ -348,7 +329,7 @@ static void put_failed(xkv__writer *writer, uint64_t index, const struct given *
 static int settle_each(xkv__txn *txn, const xkv_command *command, settlement *settle,
                        xkv__writer *writer, uint64_t *attempted, xkv_items *settled) {
     uint64_t now = xkv__sys.now_ms();
-    struct given given;
+    xkv__given given;
     int error = XKV_OK;
     size_t at = 0;
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "internal.h"
+#include "items.h"
 
 /* -- The tables -------------------------------------------------------------- */
 
@@ -108,20 +108,15 @@ static int check_integer(const xkv_op_info *info, unsigned argument, int64_t num
 
 /* -- Lists ------------------------------------------------------------------- */
 
-/* Behind the token. */
-static xkv_bytes id_in(const xkv_item *item) {
-    const size_t token = sizeof(int64_t);
-    return (xkv_bytes){(const char *)item->value.data + token, item->value.len - token};
-}
-
 static int check_claim(const char *where, const xkv_item *item) {
+    xkv__given given;
     char name[64];
 
     snprintf(name, sizeof name, "%s.key", where);
-    if (item->value.len < sizeof(int64_t) || !xkv__is_utf8(id_in(item)))
+    if (!xkv__given_in(item, &given) || !xkv__is_utf8(given.id))
         return xkv__fail(XKV_E_INVALID_OPTIONS,
                          "%s has no token or id; give back what a claim returned", where);
-    return check_key(name, item->text);
+    return check_key(name, given.key);
 }
 
 static int check_item(const xkv_options *options, const xkv_op_info *info, const xkv_item *item,

@@ -53,13 +53,10 @@ static xkv__handler *const handlers[XKV_OP_END] = {
 /* A command that reads no more keys than this is done before a snapshot pays. */
 enum { SHORT_SCAN = 256 };
 
-/* The shortest item takes ten bytes, so this is not more than SHORT_SCAN keys. */
-enum { SHORT_ITEMS = SHORT_SCAN * 10 };
-
 static bool is_short(const xkv_command *command) {
     switch (command->op) {
     case XKV_OP_GET_MANY:
-        return command->items.len <= SHORT_ITEMS;
+        return command->items.len <= SHORT_SCAN * XKV__ENTRY_MIN;
     case XKV_OP_RANDOM_KEYS:
         return command->count <= SHORT_SCAN;
     default:

@@ -237,6 +237,18 @@ int xkv_items_add_claim(xkv_items *items, xkv_bytes id, xkv_bytes key, int64_t t
     return add(items, key, (xkv_bytes){&token, sizeof token}, id);
 }
 
+bool xkv__given_in(const xkv_item *item, xkv__given *given) {
+    const unsigned char *value = item->value.data;
+    const size_t size = sizeof given->token;
+
+    if (item->value.len < size)
+        return false;
+    memcpy(&given->token, value, size);
+    given->key = item->text;
+    given->id = (xkv_bytes){value + size, item->value.len - size};
+    return true;
+}
+
 void xkv_items_free(xkv_items *items) {
     xkv__free(items->data);
     *items = (xkv_items){NULL, 0, 0};

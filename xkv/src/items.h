@@ -35,4 +35,17 @@ size_t xkv__put_object(xkv__writer *writer, const char *name, size_t members);
 void xkv__patch_integer(xkv__writer *writer, size_t at, uint64_t value);
 void xkv__patch_members(xkv__writer *writer, size_t at, uint64_t members);
 
+/* The shortest entry, in bytes: of a list of so many bytes that tells how many
+ * entries there are at the most. */
+enum { XKV__ENTRY_MIN = 10 };
+
+/* A claim that is given back, as xkv_items_add_claim packs it. */
+typedef struct xkv__given {
+    xkv_bytes id, key;
+    uint64_t token;
+} xkv__given;
+
+/* Reads one; false if the item is too short to be one. */
+bool xkv__given_in(const xkv_item *item, xkv__given *given);
+
 #endif

@@ -196,20 +196,6 @@ int xkv__get_many(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
     return error;
 }
 
-/* An object of two numbers. Both are set once they are known. */
-struct tally {
-    size_t first, second;
-};
-
-static struct tally put_tally(xkv__writer *writer, const char *first, const char *second) {
-    struct tally tally;
-
-    xkv__put_object(writer, NULL, 2);
-    tally.first = xkv__put_integer(writer, first, 0);
-    tally.second = xkv__put_integer(writer, second, 0);
-    return tally;
-}
-
 int xkv__set_many(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
     xkv__writer writer = xkv__writer_on(reply);
     size_t at = 0;
@@ -259,10 +245,12 @@ int xkv__remove_all(xkv__txn *txn, xkv_bytes entries, uint64_t *removed) {
 
 int xkv__delete_many(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
     xkv__writer writer = xkv__writer_on(reply);
-    struct tally tally = put_tally(&writer, "deleted", "missing");
     uint64_t removed, asked = 0;
     size_t at = 0;
 
+    xkv__put_object(&writer, NULL, 2);
+    size_t deleted = xkv__put_integer(&writer, "deleted", 0);
+    size_t missing = xkv__put_integer(&writer, "missing", 0);
     for (xkv_item item; xkv_item_next(command->items, &at, &item);)
         asked++;
     int error = writer.error;
@@ -270,8 +258,8 @@ int xkv__delete_many(xkv__txn *txn, const xkv_command *command, xkv_reply *reply
         error = xkv__remove_all(txn, command->items, &removed);
     if (error != XKV_OK)
         return error;
-    xkv__patch_integer(&writer, tally.first, removed);
-    xkv__patch_integer(&writer, tally.second, asked - removed);
+    xkv__patch_integer(&writer, deleted, removed);
+    xkv__patch_integer(&writer, missing, asked - removed);
     reply->number = (int64_t)removed;
     return XKV_OK;
 }

@@ -321,9 +321,9 @@ enum { PATIENCE_MAX_NS = 10000000 };
  * already. A writer that took those at once would always commit one half of
  * its clients while the other half waits. So it waits for as many as it has
  * lately had to do with, but no longer than half of what a commit takes at the
- * least: that much is to be saved by having one less. A client that is alone and waits for each of
- * its writes is never kept waiting here. (The same thought as PostgreSQL's
- * commit_delay and commit_siblings, without settings.)
+ * least: that much is to be saved by having one less. A client that is alone
+ * and waits for each of its writes is never kept waiting here. (The same thought
+ * as PostgreSQL's commit_delay and commit_siblings, without settings.)
  */
 static struct request *take_group(struct core *core, unsigned clients, int64_t least_ns) {
     pthread_mutex_lock(&core->mutex);
