@@ -628,6 +628,101 @@ static void test_growth_under_a_reader(void **state) {
     client_close(&reader);
 }
 
+/* -- Files that do not belong together --------------------------------------- */
+
+static void copy_file(const char *from, const char *to) {
+    size_t size;
+    void *data = read_file(from, &size);
+
+    write_file(to, data, size);
+    assert_int_equal(chmod(to, 0600), 0);
+    free(data);
+}
+
+/* A store whose name is that of another one's lock file is data, and stays. */
+static void test_lock_file_of_that_name(void **state) {
+    char taken[PATH_SIZE], path[PATH_SIZE], message[XKV_MESSAGE_SIZE];
+    char zeros[40000] = {0};
+    xkv_options options = disk_options(test_path(taken, "users-lock"));
+
+    (void)state;
+    make_store(taken, 30);
+    options = disk_options(test_path(path, "users"));
+    assert_refused(&options, XKV_E_DISK_PATH, "users-lock\" would overwrite");
+    options = disk_options(taken);
+    assert_int_equal(try_open(&options, message), XKV_OK);
+    options = disk_options(test_path(path, "zeros"));
+    write_file(test_path(taken, "zeros-lock"), zeros, sizeof zeros); /* longer than a lock file */
+    assert_refused(&options, XKV_E_DISK_PATH, "zeros-lock\" would overwrite");
+    write_file(taken, zeros, 8192); /* what a process leaves that ends before LMDB begins */
+    assert_int_equal(try_open(&options, message), XKV_OK);
+}
+
+/* A sound file has taken the place of one that is open: in this process, then
+ * in another. They must not share a lock file; with nobody left, it is free. */
+static void test_replaced_file(void **state) {
+    char path[PATH_SIZE], other[PATH_SIZE], pid[32], message[XKV_MESSAGE_SIZE];
+    struct client client;
+    struct child writer;
+
+    (void)state;
+    make_store(test_path(path, "replaced.kv"), 20);
+    copy_file(path, test_path(other, "new.kv"));
+    xkv_options options = disk_options(path);
+    client_open(&client, &options, false);
+    assert_int_equal(rename(other, path), 0);
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, "this process has the file open");
+    assert_int_equal(do_set(&client, LIT("still"), LIT("works")), XKV_OK);
+    client_close(&client);
+    assert_int_equal(try_open(&options, message), XKV_OK);
+
+    start_writer(&writer, path, XKV_DURABILITY_FULL);
+    snprintf(pid, sizeof pid, "process %ld", (long)writer.pid);
+    copy_file(path, other);
+    assert_int_equal(rename(other, path), 0);
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, pid);
+    options.read_only = true;
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, pid);
+    tell(&writer, "set still works");
+    assert_int_equal(child_end(&writer), 0);
+    assert_int_equal(try_open(&options, message), XKV_OK);
+}
+
+/* Who would make another lock file for a file in use, by its old name or a new
+ * one, is refused. */
+static void test_lock_file_deleted(void **state) {
+    char path[PATH_SIZE], lock[PATH_SIZE], renamed[PATH_SIZE], pid[32], message[XKV_MESSAGE_SIZE];
+    struct child writer;
+
+    (void)state;
+    start_writer(&writer, test_path(path, "unlocked.kv"), XKV_DURABILITY_NONE);
+    snprintf(pid, sizeof pid, "process %ld", (long)writer.pid);
+    xkv_options options = disk_options(path);
+    options.read_only = true;
+    assert_int_equal(unlink(test_path(lock, "unlocked.kv-lock")), 0);
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, pid);
+    assert_int_equal(rename(path, test_path(renamed, "renamed.kv")), 0);
+    options.path = renamed;
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, "another lock file");
+    tell(&writer, "set still works");
+    assert_int_equal(child_end(&writer), 0);
+    assert_int_equal(try_open(&options, message), XKV_OK);
+}
+
+static void test_file_that_all_may_write(void **state) {
+    char path[PATH_SIZE], message[XKV_MESSAGE_SIZE];
+
+    (void)state;
+    make_store(test_path(path, "open-to-all.kv"), 1);
+    xkv_options options = disk_options(path);
+    assert_int_equal(chmod(path, 0666), 0);
+    assert_refused(&options, XKV_E_DISK_PATH, "by every user");
+    options.read_only = true;
+    assert_refused(&options, XKV_E_DISK_PATH, "by every user");
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(try_open(&options, message), XKV_OK);
+}
+
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bolt_file),
@@ -648,6 +743,10 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_waiting_writer),
         cmocka_unit_test(test_growth),
         cmocka_unit_test(test_growth_under_a_reader),
+        cmocka_unit_test(test_lock_file_of_that_name),
+        cmocka_unit_test(test_replaced_file),
+        cmocka_unit_test(test_lock_file_deleted),
+        cmocka_unit_test(test_file_that_all_may_write),
     };
 
     if (argc == 4 && strcmp(argv[1], "serve") == 0)

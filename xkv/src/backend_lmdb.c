@@ -36,6 +36,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -50,6 +51,7 @@
 enum {
     READERS_MAX = 510, /* slots in LMDB's table, over all processes */
     READERS_WAIT_MS = 5000,
+    READERS_CHECK_MS = 250,
     FORMAT_VERSION = 1
 };
 
@@ -66,7 +68,8 @@ struct lmdb {
 
     xkv__rwlock map_lock;
     size_t map_size;
-    bool map_full; /* under write_mutex: grow before the next transaction */
+    bool map_full;               /* under write_mutex: grow before the next transaction */
+    uint64_t readers_checked_ms; /* under write_mutex: when dead ones were last looked for */
 
     pthread_mutex_t write_mutex; /* one write transaction at a time */
     _Atomic bool dead;           /* a write's outcome is unknown */
@@ -162,6 +165,12 @@ static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
         return fail_full(lmdb, "the disk quota is used up");
     case EFBIG:
         return fail_full(lmdb, "the file may not grow any further");
+    case EAGAIN: /* LMDB marks readers by their process id */
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "\"%s\" is open in a process with the same id (%ld) in another PID "
+                         "namespace; let the containers share one (docker run --pid, Kubernetes "
+                         "shareProcessNamespace), or give each a store of its own",
+                         path, (long)getpid());
     case XKV__DAMAGED:
         return xkv__fail(XKV_E_DISK_STORE_CORRUPT,
                          "\"%s\" is damaged: a record does not match its checksum; restore it "
@@ -172,6 +181,12 @@ static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
                          "\"%s\" cannot be used any further since writing its meta page failed; "
                          "check the disk and reopen the store",
                          path);
+    case MDB_BAD_TXN:
+        return xkv__fail(
+            XKV_E_DISK_STORE_CORRUPT,
+            "\"%s\" was damaged while it was open: a page does not have what LMDB wrote "
+            "there; keep a copy of it, and restore it from a backup",
+            path);
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
@@ -222,8 +237,23 @@ static int fail_unmapped(const struct lmdb *lmdb) {
                      lmdb->file->path);
 }
 
+/* A file that may not grow beyond a limit of the process (ulimit -f) is mapped
+ * no further: a write across it would be a short one, and the next a signal. */
+static size_t within_limit(size_t size) {
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        limit.rlim_cur >= size)
+        return size;
+    return (size_t)limit.rlim_cur / 65536 * 65536;
+}
+
 /* Under map_lock, for writing. */
-static int remap(struct lmdb *lmdb, size_t size) {
+static int remap(struct lmdb *lmdb, size_t wanted) {
+    size_t size = lmdb->read_only ? wanted : within_limit(wanted);
+
+    if (size < wanted && size <= lmdb->map_size)
+        return fail_full(lmdb, "the file may not grow beyond this process's limit (ulimit -f)");
     if (size < lmdb->map_size || !addresses_available(size))
         return fail_full(lmdb, "the address space is used up");
     int code = mdb_env_set_mapsize(lmdb->env, size);
@@ -245,18 +275,20 @@ static int grow_map(struct lmdb *lmdb) {
     return error;
 }
 
-/* Another process has made the file larger than our map. */
-static int adopt_map(struct lmdb *lmdb) {
+/* Another process has made the file larger than our map, which had size known
+ * when that was seen: of many readers that see it, one enlarges it. */
+static int adopt_map(struct lmdb *lmdb, size_t known) {
     struct stat status;
     int error = XKV_OK;
 
     if (xkv__sys.fstat(lmdb->file->fd, &status) != 0)
         return fail_read(lmdb, EIO);
     xkv__write_lock(&lmdb->map_lock);
-    size_t size = lmdb->map_size * 2;
+    size_t size = known * 2;
     while (size < (size_t)status.st_size)
         size *= 2;
-    error = remap(lmdb, size);
+    if (lmdb->map_size == known)
+        error = remap(lmdb, size);
     xkv__write_unlock(&lmdb->map_lock);
     return error;
 }
@@ -316,7 +348,8 @@ static int begin_opening(struct lmdb *lmdb, unsigned flags, MDB_txn **txn) {
         int code = mdb_txn_begin(lmdb->env, NULL, flags, txn);
         if (code != MDB_READERS_FULL && code != MDB_MAP_RESIZED)
             return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
-        int error = code == MDB_MAP_RESIZED ? adopt_map(lmdb) : make_reader_room(lmdb, tries);
+        int error = code == MDB_MAP_RESIZED ? adopt_map(lmdb, lmdb->map_size)
+                                            : make_reader_room(lmdb, tries);
         if (error != XKV_OK)
             return error;
     }
@@ -336,9 +369,10 @@ static int open_snapshot(struct lmdb *lmdb, struct lmdb_txn *own) {
             return XKV_OK;
         }
         own->mdb = NULL;
+        size_t known = lmdb->map_size;
         xkv__read_unlock(&lmdb->map_lock);
         if (code == MDB_MAP_RESIZED)
-            error = adopt_map(lmdb);
+            error = adopt_map(lmdb, known);
         else if (code == MDB_READERS_FULL)
             error = make_reader_room(lmdb, tries);
         else
@@ -478,9 +512,21 @@ static bool lmdb_waits(const xkv__backend *backend) {
     return ((const struct lmdb *)backend)->syncs;
 }
 
+/* What a killed reader had in use is not used again while its place is taken:
+ * the file would grow with every write. */
+static void forget_dead_readers(struct lmdb *lmdb) {
+    uint64_t now = xkv__sys.now_ms();
+
+    if (!lmdb->map_full && now - lmdb->readers_checked_ms < READERS_CHECK_MS)
+        return;
+    lmdb->readers_checked_ms = now;
+    mdb_reader_check(lmdb->env, NULL);
+}
+
 static int begin_write(struct lmdb *lmdb, struct lmdb_txn *own) {
     pthread_mutex_lock(&lmdb->write_mutex);
     int error = XKV_OK;
+    forget_dead_readers(lmdb);
     if (lmdb->map_full)
         error = grow_map(lmdb);
     if (error == XKV_OK && atomic_load(&lmdb->unmapped))
@@ -964,8 +1010,11 @@ static int load(struct lmdb *lmdb, const xkv_options *options) {
     return error;
 }
 
-static unsigned env_flags(const xkv_options *options) {
+static unsigned env_flags(const xkv_options *options, const xkv__file *file) {
     unsigned flags = MDB_NOSUBDIR | MDB_NOTLS;
+
+    if (file->without_lock)
+        flags |= MDB_NOLOCK;
 
     if (options->read_only)
         flags |= MDB_RDONLY;
@@ -986,7 +1035,8 @@ static size_t first_map_size(const xkv_options *options, const xkv__file *file) 
         while (size < (size_t)status.st_size + (size_t)status.st_size / 4)
             size *= 2;
     }
-    return (size + 65535) / 65536 * 65536; /* whole pages, of whatever size */
+    size = (size + 65535) / 65536 * 65536; /* whole pages, of whatever size */
+    return options->read_only ? size : within_limit(size);
 }
 
 /* Whether LMDB has opened the file that was examined. */
@@ -1013,7 +1063,7 @@ static int open_env(struct lmdb *lmdb, const xkv_options *options) {
     if (code == MDB_SUCCESS)
         code = mdb_env_set_maxreaders(lmdb->env, READERS_MAX);
     if (code == MDB_SUCCESS)
-        code = mdb_env_open(lmdb->env, lmdb->file->path, env_flags(options), 0600);
+        code = mdb_env_open(lmdb->env, lmdb->file->path, env_flags(options, lmdb->file), 0600);
     if (code == EACCES || code == EROFS)
         return xkv__fail(XKV_E_DISK_STORE_OPEN,
                          "\"%s\" or its lock file \"%s-lock\" cannot be opened: permission denied",

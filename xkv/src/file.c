@@ -39,13 +39,15 @@ static const char *system_error(int number) {
         return "too many open files";
     case EIO:
         return "an input/output error";
+    case EFBIG:
+        return "a file may not become that large (see ulimit -f, and the file system)";
     default:
         return "a system error";
     }
 }
 
 static bool means_full(int number) {
-    return number == ENOSPC || number == EDQUOT || number == ENOMEM;
+    return number == ENOSPC || number == EDQUOT || number == EFBIG || number == ENOMEM;
 }
 
 static int fail_system(int code, const char *what, const char *path, int number) {
@@ -150,7 +152,22 @@ static int open_or_create(xkv__file *file, bool read_only) {
     return XKV_OK;
 }
 
-static int check_kind(xkv__file *file) {
+/* In a folder that all may write to, another user may have made the file first:
+ * he would read what is stored, and could end this process by cutting it short. */
+static int check_owner(const xkv__file *file, const struct stat *status, bool read_only) {
+    bool foreign = status->st_uid != geteuid() && status->st_uid != 0;
+
+    if ((!foreign || read_only) && !(status->st_mode & S_IWOTH))
+        return XKV_OK;
+    return xkv__fail(XKV_E_DISK_PATH,
+                     "\"%s\" %s (owner %ld, mode %03o), who could read and change what is stored; "
+                     "give a path in a folder of your own, or mend it with chown and chmod",
+                     file->path,
+                     foreign ? "belongs to another user" : "may be written to by every user",
+                     (long)status->st_uid, (unsigned)status->st_mode & 0777);
+}
+
+static int check_kind(xkv__file *file, bool read_only) {
     struct stat status;
 
     if (xkv__sys.fstat(file->fd, &status) != 0)
@@ -165,7 +182,7 @@ static int check_kind(xkv__file *file) {
                          file->path, (long)status.st_nlink);
     file->device = status.st_dev;
     file->inode = status.st_ino;
-    return XKV_OK;
+    return check_owner(file, &status, read_only);
 }
 
 /* Gives a file its size in blocks that exist, not in holes. */
@@ -191,52 +208,191 @@ static int open_lock_file(const char *name) {
     return xkv__sys.open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 }
 
-/* LMDB's lock files start with its magic number; zeros, if it had no time to. */
+/* Whether all of a file is zeros. */
+static bool is_blank(int fd) {
+    char bytes[4096];
+    int64_t got, at = 0;
+
+    while ((got = xkv__sys.pread(fd, bytes, sizeof bytes, at)) > 0) {
+        at += got;
+        for (int64_t i = 0; i < got; i++) {
+            if (bytes[i] != 0)
+                return false;
+        }
+    }
+    return got == 0;
+}
+
+/* LMDB's lock files start with its magic number, where no file of data has it;
+ * or it had no time to write to what was made here. */
 static bool is_lock_file(int fd) {
     uint32_t magic = 0;
     int64_t got = xkv__sys.pread(fd, &magic, sizeof magic, 0);
 
-    return got == 0 || (got == (int64_t)sizeof magic && (magic == lmdb_magic || magic == 0));
+    if (got == (int64_t)sizeof magic && magic == lmdb_magic)
+        return true;
+    return lseek(fd, 0, SEEK_END) <= LOCK_FILE_SIZE && is_blank(fd);
 }
 
-static int make_lock_file(const char *name, bool read_only, bool is_new) {
-    struct stat status;
+/* -- Bonds -------------------------------------------------------------------
+ *
+ * LMDB finds its lock file by the name of the data. So when a file is replaced
+ * while somebody has the old one open, old and new share one lock file, and with
+ * it the counter of transactions; and when the lock file is deleted, or the data
+ * is renamed, processes that have one file open do not see each other. Either
+ * loses what was written.
+ *
+ * So who has a store open holds a shared lock on each of the two files, far
+ * behind their bytes, at a place that is made from the identity of the other
+ * one. A lock at any other place there means that the two do not belong
+ * together. The locks are those of open file descriptions, where the system has
+ * them: they last until the descriptor is closed, and no longer than the
+ * process. Where it has not, they are lost if the process opens and closes the
+ * file once more.
+ */
+#ifdef F_OFD_SETLK
+enum { BOND_SET = F_OFD_SETLK, BOND_GET = F_OFD_GETLK };
+#else
+enum { BOND_SET = F_SETLK, BOND_GET = F_GETLK };
+#endif
 
-    if (lstat(name, &status) == 0 && !S_ISREG(status.st_mode))
+static const off_t bonds_at = (off_t)1 << 61, bonds_end = ((off_t)1 << 61) + ((off_t)1 << 60);
+
+static off_t bond_place(dev_t device, ino_t inode) {
+    uint64_t mixed = (uint64_t)inode * 0x9e3779b97f4a7c15u ^ (uint64_t)device * 0xbf58476d1ce4e5b9u;
+    return bonds_at + (off_t)(mixed >> 4);
+}
+
+static struct flock lock_of(short type, off_t start, off_t len) {
+    struct flock lock;
+
+    memset(&lock, 0, sizeof lock);
+    lock.l_type = type;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = start;
+    lock.l_len = len;
+    return lock;
+}
+
+static bool is_held(int fd, off_t start, off_t end) {
+    struct flock other = lock_of(F_WRLCK, start, end - start);
+
+    return end > start && fcntl(fd, BOND_GET, &other) == 0 && other.l_type != F_UNLCK;
+}
+
+/* Whether nobody holds fd together with another file than the one at place. */
+static bool bond(int fd, off_t place) {
+    struct flock mine = lock_of(F_RDLCK, place, 1);
+
+    (void)fcntl(fd, BOND_SET, &mine); /* a file system without locks has no bonds */
+    return !is_held(fd, bonds_at, place) && !is_held(fd, place + 1, bonds_end);
+}
+
+/* The process that has a lock at a place of a file, as text for a message. */
+static const char *holder_at(int fd, off_t place, char out[32]) {
+    struct flock holder = lock_of(F_WRLCK, place, 1);
+
+    if (fd >= 0 && fcntl(fd, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK && holder.l_pid > 0)
+        snprintf(out, 32, "process %ld", (long)holder.l_pid);
+    else
+        snprintf(out, 32, "another process");
+    return out;
+}
+
+enum { LMDB_LOCK_AT = 0 }; /* LMDB's own lock on its lock file */
+static const off_t label_at = (off_t)1 << 60;
+
+static int make_bond(xkv__file *file, const char *name) {
+    char holder[32];
+
+    if (!bond(file->lock_fd, bond_place(file->device, file->inode)))
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "\"%s\" was replaced while %s has the file open that was there before; "
+                         "end that process first",
+                         file->path, holder_at(file->lock_fd, LMDB_LOCK_AT, holder));
+    if (!bond(file->fd, bond_place(file->lock_device, file->lock_inode)))
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "%s has \"%s\" open with another lock file than \"%s\": that was deleted, "
+                         "or the store was renamed; end that process first",
+                         holder_at(file->fd, label_at, holder), file->path, name);
+    return XKV_OK;
+}
+
+/* Those of this process whose lock file is open. To open one twice and close it
+ * once would take away LMDB's locks on it. */
+static xkv__file *bonded;
+
+static int check_unused(const xkv__file *file, const struct stat *status) {
+    for (const xkv__file *other = bonded; other; other = other->next) {
+        if (other->lock_device == status->st_dev && other->lock_inode == status->st_ino)
+            return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                             "\"%s\" was replaced while this process has the file open that was "
+                             "there before; close that first",
+                             file->path);
+    }
+    return XKV_OK;
+}
+
+/* -- The lock file ----------------------------------------------------------- */
+
+static int lock_data(xkv__file *file, const xkv_options *options, int kind);
+
+/* A reader that LMDB's table of readers has no place for: on a read-only mount,
+ * or another user's. Writers must not be at work while it reads. */
+static int read_without_lock(xkv__file *file, const xkv_options *options) {
+    file->without_lock = true;
+    return lock_data(file, options, LOCK_SH);
+}
+
+static int open_lock(xkv__file *file, const xkv_options *options, const char *name) {
+    struct stat status;
+    bool exists = lstat(name, &status) == 0;
+
+    if (exists && !S_ISREG(status.st_mode))
         return xkv__fail(XKV_E_DISK_PATH, "the lock file \"%s\" is not a regular file; remove it",
                          name);
-    int fd = open_lock_file(name);
-    if (fd < 0 && errno == EROFS && read_only)
-        return XKV_OK; /* LMDB needs none where nothing can be written */
-    if (fd >= 0 && !is_lock_file(fd)) {
-        close(fd);
+    int error = exists ? check_unused(file, &status) : XKV_OK;
+    if (error != XKV_OK)
+        return error;
+    file->lock_fd = open_lock_file(name);
+    if (file->lock_fd < 0 && options->read_only && (errno == EROFS || errno == EACCES))
+        return read_without_lock(file, options);
+    if (file->lock_fd < 0)
+        return fail_system(XKV_E_DISK_STORE_OPEN, "cannot prepare the lock file", name, errno);
+    if (!is_lock_file(file->lock_fd))
         return xkv__fail(XKV_E_DISK_PATH,
                          "the lock file \"%s\" would overwrite a file that is none; give the store "
                          "another path",
                          name);
-    }
-    if (fd >= 0 && is_new) { /* it belongs to a file that was here before, and may be in use */
-        close(fd);
-        (void)unlink(name);
-        fd = open_lock_file(name);
-    }
-    int failed = fd < 0 ? errno : allocate_blocks(fd, LOCK_FILE_SIZE);
-    if (fd >= 0)
-        close(fd);
+    if (xkv__sys.fstat(file->lock_fd, &status) != 0)
+        return fail_system(XKV_E_DISK_STORE_OPEN, "cannot examine", name, errno);
+    file->lock_device = status.st_dev;
+    file->lock_inode = status.st_ino;
+    file->next = bonded;
+    bonded = file;
+    int failed = allocate_blocks(file->lock_fd, LOCK_FILE_SIZE);
     if (failed && failed != EOPNOTSUPP && failed != EINVAL) /* these: holes will do */
         return fail_system(XKV_E_DISK_STORE_OPEN, "cannot prepare the lock file", name, failed);
-    return XKV_OK;
+    return make_bond(file, name);
 }
 
-int xkv__file_prepare_lock(const xkv__file *file, const xkv_options *options) {
+static void leave_bonded(const xkv__file *file) {
+    xkv__file **link = &bonded;
+
+    while (*link && *link != file)
+        link = &(*link)->next;
+    if (*link)
+        *link = file->next;
+}
+
+int xkv__file_prepare_lock(xkv__file *file, const xkv_options *options) {
     size_t size = strlen(file->path) + sizeof "-lock";
     char *name = xkv__alloc(size);
 
     if (!name)
         return XKV_E_STORE_FULL;
     snprintf(name, size, "%s-lock", file->path);
-    bool is_new = !options->read_only && lseek(file->fd, 0, SEEK_END) == 0;
-    int error = make_lock_file(name, options->read_only, is_new);
+    int error = open_lock(file, options, name);
     xkv__free(name);
     return error;
 }
@@ -261,7 +417,7 @@ int xkv__file_open(const xkv_options *options, xkv__file **out) {
     xkv__file *file = xkv__alloc(sizeof *file);
     if (!file)
         return XKV_E_STORE_FULL;
-    *file = (xkv__file){.fd = -1, .path = absolute_path(options->path)};
+    *file = (xkv__file){.fd = -1, .lock_fd = -1, .path = absolute_path(options->path)};
     size_t len = file->path ? strlen(file->path) : 0;
     int error = file->path ? XKV_OK : XKV_E_STORE_FULL;
     if (error == XKV_OK && file->path[len - 1] == '/')
@@ -270,7 +426,7 @@ int xkv__file_open(const xkv_options *options, xkv__file **out) {
     if (error == XKV_OK)
         error = open_or_create(file, options->read_only);
     if (error == XKV_OK)
-        error = check_kind(file);
+        error = check_kind(file, options->read_only);
     if (error != XKV_OK) {
         xkv__file_close(file, true);
         return error;
@@ -300,6 +456,9 @@ void xkv__file_close(xkv__file *file, bool undo) {
         return;
     if (undo && file->created && is_ours_alone(file) && is_still_there(file))
         unlink(file->path);
+    leave_bonded(file);
+    if (file->lock_fd >= 0)
+        close(file->lock_fd);
     if (file->fd >= 0)
         close(file->fd);
     xkv__free(file->path);
@@ -316,48 +475,49 @@ void xkv__file_close(xkv__file *file, bool undo) {
  * the process closes the file by another descriptor, and then the id is not
  * known.
  */
-static struct flock label(short type) {
-    struct flock lock;
-
-    memset(&lock, 0, sizeof lock);
-    lock.l_type = type;
-    lock.l_whence = SEEK_SET;
-    lock.l_start = (off_t)1 << 60;
-    lock.l_len = 1;
-    return lock;
-}
-
 static int fail_locked(const xkv__file *file, int64_t waited_ms) {
-    struct flock holder = label(F_WRLCK);
-    const char *advice = "end it, wait longer with disk.timeout, or open with disk.readOnly";
+    char holder[32];
 
-    if (fcntl(file->fd, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK && holder.l_pid > 0)
+    if (file->without_lock)
         return xkv__fail(XKV_E_DISK_STORE_OPEN,
-                         "\"%s\" is open for writing in process %ld (waited %lld ms); %s",
-                         file->path, (long)holder.l_pid, (long long)waited_ms, advice);
-    return xkv__fail(XKV_E_DISK_STORE_OPEN,
-                     "\"%s\" is open for writing in another process (waited %lld ms); %s",
-                     file->path, (long long)waited_ms, advice);
+                         "\"%s\" is open for writing in %s, and its lock file cannot be used from "
+                         "here, where it is read-only or another user's (waited %lld ms); end that "
+                         "process, or let this one write to the folder",
+                         file->path, holder_at(file->fd, label_at, holder), (long long)waited_ms);
+    return xkv__fail(
+        XKV_E_DISK_STORE_OPEN,
+        "\"%s\" is open for writing in %s (waited %lld ms), or for reading where its "
+        "lock file cannot be used; end it, wait longer with disk.timeout, or open with "
+        "disk.readOnly",
+        file->path, holder_at(file->fd, label_at, holder), (long long)waited_ms);
 }
 
-int xkv__file_lock(xkv__file *file, const xkv_options *options) {
+static int lock_data(xkv__file *file, const xkv_options *options, int kind) {
     uint64_t start = xkv__sys.now_ms();
     struct timespec pause = {0, 10000000};
 
-    while (flock(file->fd, LOCK_EX | LOCK_NB) != 0) {
+    while (flock(file->fd, kind | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return fail_system(XKV_E_DISK_STORE_OPEN, "cannot lock", file->path, errno);
         if ((int64_t)(xkv__sys.now_ms() - start) >= options->timeout_ms)
             return fail_locked(file, options->timeout_ms);
         nanosleep(&pause, NULL);
     }
-    file->locked = true;
-    xkv__file_label(file);
     return XKV_OK;
 }
 
+int xkv__file_lock(xkv__file *file, const xkv_options *options) {
+    int error = lock_data(file, options, LOCK_EX);
+
+    if (error == XKV_OK) {
+        file->locked = true;
+        xkv__file_label(file);
+    }
+    return error;
+}
+
 void xkv__file_label(const xkv__file *file) {
-    struct flock mine = label(F_WRLCK);
+    struct flock mine = lock_of(F_WRLCK, label_at, 1);
 
     (void)fcntl(file->fd, F_SETLK, &mine); /* fails for readers, who need none */
 }

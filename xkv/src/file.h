@@ -18,6 +18,11 @@ typedef struct xkv__file {
     ino_t inode;
     char *path; /* absolute */
     bool created, locked;
+    int lock_fd;       /* LMDB's lock file, -1: none; see the bonds in file.c */
+    bool without_lock; /* a reader that cannot use it, and keeps writers out instead */
+    dev_t lock_device;
+    ino_t lock_inode;
+    struct xkv__file *next; /* of those whose lock file this process has open */
 } xkv__file;
 
 /* Whether there is a regular file at path, and which. Does not open it: closing
@@ -52,8 +57,13 @@ int xkv__file_verify(xkv__file *file, size_t page_size, uint64_t txn);
 /* XKV_E_DISK_STORE_CORRUPT, with what is wrong as its reason. */
 int xkv__file_corrupt(const xkv__file *file, const char *what);
 
-/* Makes the lock file that LMDB is about to open, with care. */
-int xkv__file_prepare_lock(const xkv__file *file, const xkv_options *options);
+/*
+ * Makes the lock file that LMDB is about to open, with care, and sees to it that
+ * this file and it belong together: it is refused while a live process uses
+ * either with another. A reader that may not use it takes a shared lock on the
+ * file, and sets without_lock. Under the registry's lock, as xkv__file_close.
+ */
+int xkv__file_prepare_lock(xkv__file *file, const xkv_options *options);
 
 /* Closes the file and gives up the lock; with undo, removes the file if
  * xkv__file_open created it and nobody else can have used it since: it must
