@@ -731,9 +731,10 @@ declare module "k6/x/kv" {
    * `DiskStoreWriteError`, `DiskStoreCorruptError` or `StoreFullError`. Below,
    * each method lists what it adds to that.
    *
-   * A method that takes no options rejects an object with fields in their place,
-   * as in `kv.set("k", 1, { ttl: 5 })`, with `InvalidOptionsError`. Other
-   * arguments too many are ignored, so `keys.map(kv.get)` works.
+   * More than a method takes, as in `kv.set("k", 1, { ttl: 5 })` or
+   * `kv.delete("a", "b")`, is an `InvalidOptionsError`, and nothing is done.
+   * Ignored are undefined, and the index and array that `keys.map(kv.get)`
+   * passes after each key.
    *
    * @typeParam S - The store's serialization.
    */
@@ -945,7 +946,7 @@ declare module "k6/x/kv" {
     // -- many keys --
 
     /**
-     * Removes every key, and ends every claim. It takes no options;
+     * Removes every key, and ends every claim. It takes no arguments;
      * {@link KV.deleteByPrefix} removes a part.
      *
      * @returns Always true.

@@ -370,9 +370,9 @@ func TestFieldsRefused(t *testing.T) {
 		"compareAndDeleteDetailed"} {
 		for key, words := range map[string]string{`undefined`: "key|undefined", `5`: "key|5", `""`: "key|empty",
 			`"a\ud800"`: "key|surrogate", `"k".repeat(32769)`: "32769|32768"} {
-			rest := ", 1, 2)"
-			if strings.HasPrefix(method, "compareAndDelete") {
-				rest = ", 1)"
+			rest := ", 1)"
+			if strings.HasPrefix(method, "compareAndSwap") {
+				rest = ", 1, 2)"
 			}
 			rows = append(rows, row{"kv." + method + "(" + key + rest, "!InvalidOptionsError|" + method + "|" + words})
 		}
