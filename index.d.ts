@@ -707,10 +707,8 @@ declare module "k6/x/kv" {
     ? V
     : Storable<S, V>;
 
-  /** What {@link KV.compareAndDelete} can expect: a value. */
-  export type ExpectedValue<S extends Serialization, V> = V extends undefined
-    ? "undefined is not a value that could be there"
-    : Storable<S, V>;
+  /** What {@link KV.compareAndDelete} can expect: a value, or undefined, which is never there. */
+  export type ExpectedValue<S extends Serialization, V> = V extends undefined ? V : Storable<S, V>;
 
   // --- the store -----------------------------------------------------------
 
@@ -917,7 +915,8 @@ declare module "k6/x/kv" {
      * {@link KV.compareAndSwap} does.
      *
      * @param key - The key.
-     * @param old - The value that must be there; null is one like any other.
+     * @param old - The value that must be there; null is one like any other,
+     *   and undefined is never there.
      * @returns Whether the key was removed.
      * @throws `SerializerError` - `old` is not a value that could be stored.
      * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.

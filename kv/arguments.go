@@ -377,16 +377,14 @@ func (kv *kvObject) readValue(r *request, m *method, a *argument, v sobek.Value)
 	return nil
 }
 
-// readOld reads what must be there. A method that stores something in its place
-// may also be told that nothing is.
+// readOld reads what must be there. It may be nothing, which null only means to a
+// method that stores something in its place.
 func (kv *kvObject) readOld(r *request, m *method, a *argument, v sobek.Value) error {
 	replaces := m.Arguments&xkv.New != 0
 	switch {
-	case sobek.IsUndefined(v) && replaces:
+	case sobek.IsUndefined(v):
 		r.command.Expect = xkv.ExpectAbsent
 		return nil
-	case sobek.IsUndefined(v):
-		return wrongType(m, a, v)
 	case sobek.IsNull(v) && replaces && kv.handle.serialization != serializationJSON:
 		r.command.Expect = xkv.ExpectAbsent // there is no null to be found
 		return nil
