@@ -707,10 +707,8 @@ declare module "k6/x/kv" {
     ? V
     : Storable<S, V>;
 
-  /** What {@link KV.compareAndDelete} can expect: a value. */
-  export type ExpectedValue<S extends Serialization, V> = V extends undefined
-    ? "undefined is not a value that could be there"
-    : Storable<S, V>;
+  /** What {@link KV.compareAndDelete} can expect: a value, or undefined, which is never there. */
+  export type ExpectedValue<S extends Serialization, V> = V extends undefined ? V : Storable<S, V>;
 
   // --- the store -----------------------------------------------------------
 
@@ -731,9 +729,10 @@ declare module "k6/x/kv" {
    * `DiskStoreWriteError`, `DiskStoreCorruptError` or `StoreFullError`. Below,
    * each method lists what it adds to that.
    *
-   * A method that takes no options rejects an object with fields in their place,
-   * as in `kv.set("k", 1, { ttl: 5 })`, with `InvalidOptionsError`. Other
-   * arguments too many are ignored, so `keys.map(kv.get)` works.
+   * More than a method takes, as in `kv.set("k", 1, { ttl: 5 })` or
+   * `kv.delete("a", "b")`, is an `InvalidOptionsError`, and nothing is done.
+   * Ignored are undefined, and the index and array that `keys.map(kv.get)`
+   * passes after each key.
    *
    * @typeParam S - The store's serialization.
    */
@@ -916,7 +915,8 @@ declare module "k6/x/kv" {
      * {@link KV.compareAndSwap} does.
      *
      * @param key - The key.
-     * @param old - The value that must be there; null is one like any other.
+     * @param old - The value that must be there; null is one like any other,
+     *   and undefined is never there.
      * @returns Whether the key was removed.
      * @throws `SerializerError` - `old` is not a value that could be stored.
      * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
@@ -945,7 +945,7 @@ declare module "k6/x/kv" {
     // -- many keys --
 
     /**
-     * Removes every key, and ends every claim. It takes no options;
+     * Removes every key, and ends every claim. It takes no arguments;
      * {@link KV.deleteByPrefix} removes a part.
      *
      * @returns Always true.

@@ -136,8 +136,8 @@ func (kv *kvObject) readArguments(r *request, m *method, call sobek.FunctionCall
 			return err
 		}
 	}
-	if len(m.fields) > 0 || isSurplus(m, call) {
-		if err := kv.readFields(r, m, call.Argument(len(m.positional))); err != nil {
+	if len(call.Arguments) > len(m.positional) || m.Required != 0 {
+		if err := kv.readOptions(r, m, call); err != nil {
 			return err
 		}
 	}
@@ -154,15 +154,77 @@ func (kv *kvObject) readArguments(r *request, m *method, call sobek.FunctionCall
 	return nil
 }
 
-// isSurplus tells whether options are given to a method that takes none: what
-// was meant by kv.clear({prefix}) must not be guessed. Any other argument too
-// many is ignored, as JavaScript does, so that keys.map(kv.get) works.
-func isSurplus(m *method, call sobek.FunctionCall) bool {
-	if len(call.Arguments) <= len(m.positional) {
-		return false
+// readOptions reads what follows the positional arguments: the options, and
+// nothing else. Whatever there is too much, kv.clear("user:") or kv.delete(a, b),
+// was meant to change what is done, and how must not be guessed.
+func (kv *kvObject) readOptions(r *request, m *method, call sobek.FunctionCall) error {
+	first := len(m.positional)
+	options := call.Argument(first)
+	if len(m.fields) > 0 || mayBeOptions(options) {
+		if err := kv.readFields(r, m, options); err != nil {
+			return err
+		}
+		first++
 	}
-	object, ok := call.Arguments[len(m.positional)].(*sobek.Object)
-	return ok && object.ExportType() == typeObject && isPlain(object)
+	for n := first; n < len(call.Arguments); n++ {
+		if v := call.Arguments[n]; !sobek.IsUndefined(v) && !isOfCallback(call, n) {
+			return surplus(m, n, v)
+		}
+	}
+	return nil
+}
+
+// mayBeOptions tells whether a method that takes no options was given some, or
+// the words for none.
+func mayBeOptions(v sobek.Value) bool {
+	object, ok := v.(*sobek.Object)
+	return sobek.IsNull(v) || ok && object.ExportType() == typeObject && isPlain(object)
+}
+
+// isOfCallback tells whether an argument is one of those that keys.map(kv.get)
+// and Array.from(keys, kv.get) add to the first: an index, and after it an array.
+func isOfCallback(call sobek.FunctionCall, n int) bool {
+	index, ok := integer(call.Argument(1))
+	switch {
+	case !ok || index < 0:
+		return false
+	case n == 1:
+		return true
+	default:
+		array, ok := call.Arguments[n].(*sobek.Object)
+		return n == 2 && ok && kindOf(array) == kindArray
+	}
+}
+
+// instead says what does what somebody may have wanted who gave a method more
+// than it takes.
+var instead = map[string]string{
+	"get":    "several keys are read by getMany([…])",
+	"exists": "several keys are looked up by getMany([…])",
+	"set": "a third argument would be options such as {ttl: …}, in milliseconds, which this version " +
+		"does not have; several keys are set by setMany({…})",
+	"delete":         "several keys are deleted by deleteMany([…])",
+	"deleteIfExists": "several keys are deleted by deleteMany([…])",
+	"clear":          "a part of the keys is deleted by deleteByPrefix({prefix, limit}) or deleteMany([…])",
+	"size":           "a part of the keys is counted by count({prefix})",
+	"releaseClaim":   "several claims are released by releaseClaims([…])",
+}
+
+// hint is what to do instead, as the last part of a sentence.
+func (m *method) hint() string {
+	if words := instead[m.Name]; words != "" {
+		return "; " + words
+	}
+	return ""
+}
+
+func surplus(m *method, n int, v sobek.Value) error {
+	takes := namesIn(m.positional)
+	if len(m.fields) > 0 {
+		takes = append(takes, "options")
+	}
+	return invalid("%s: argument %d is one too many; it is %s, and the method is %s(%s)%s",
+		m.Name, n+1, describe(v), m.Name, strings.Join(takes, ", "), m.hint())
 }
 
 // isHopeless tells whether a call will be refused whatever its values are. Then
@@ -199,7 +261,7 @@ func missingField(m *method, seen xkv.Argument) error {
 }
 
 func unknownField(m *method, name string) error {
-	hint := "; it takes no options"
+	hint := "; it takes no options" + m.hint()
 	if len(m.fields) > 0 {
 		hint = "; it takes " + namesOf(m.fields)
 	}
@@ -315,16 +377,14 @@ func (kv *kvObject) readValue(r *request, m *method, a *argument, v sobek.Value)
 	return nil
 }
 
-// readOld reads what must be there. A method that stores something in its place
-// may also be told that nothing is.
+// readOld reads what must be there. It may be nothing, which null only means to a
+// method that stores something in its place.
 func (kv *kvObject) readOld(r *request, m *method, a *argument, v sobek.Value) error {
 	replaces := m.Arguments&xkv.New != 0
 	switch {
-	case sobek.IsUndefined(v) && replaces:
+	case sobek.IsUndefined(v):
 		r.command.Expect = xkv.ExpectAbsent
 		return nil
-	case sobek.IsUndefined(v):
-		return wrongType(m, a, v)
 	case sobek.IsNull(v) && replaces && kv.handle.serialization != serializationJSON:
 		r.command.Expect = xkv.ExpectAbsent // there is no null to be found
 		return nil

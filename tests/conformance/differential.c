@@ -201,9 +201,9 @@ static void take_details(struct run *run, const char *done, bool did, const stru
     assert_end(run, at);
 }
 
-static bool is_expected(const struct pair *pair, const xkv_command *command) {
+static bool is_expected(const struct pair *pair, const xkv_command *command, bool swaps) {
     if (!pair)
-        return command->expect != XKV_EXPECT_VALUE;
+        return swaps && command->expect != XKV_EXPECT_VALUE;
     return command->expect != XKV_EXPECT_ABSENT && same_bytes(pair_value(pair), command->expected);
 }
 
@@ -214,9 +214,9 @@ static void compare(struct run *run, xkv_bytes key, xkv_bytes value) {
 
     command.op = swaps ? XKV_OP_COMPARE_AND_SWAP : XKV_OP_COMPARE_AND_DELETE;
     command.op += detailed; /* it comes next */
-    command.expect = swaps ? (int)rng_below(&run->rng, 3) : XKV_EXPECT_VALUE;
+    command.expect = (int)rng_below(&run->rng, swaps ? 3 : 2);
     command.expected = pair && rng_chance(&run->rng, 700) ? pair_value(pair) : LIT("other");
-    bool expected = is_expected(pair, &command);
+    bool expected = is_expected(pair, &command, swaps);
     run_command(run, &command);
     if (detailed)
         take_details(run, swaps ? "swapped" : "deleted", expected, pair, command.include_current);

@@ -120,6 +120,25 @@ static void delete_if(struct client *client, xkv_bytes old, int64_t deleted) {
     assert_int_equal(client->reply.len, 0);
 }
 
+/* Whether or not there is a value, there is nothing to be deleted. */
+static void case_delete_nothing(struct client *client) {
+    xkv_command command = {.op = XKV_OP_COMPARE_AND_DELETE,
+                           .key = LIT("k"),
+                           .expect = XKV_EXPECT_ABSENT,
+                           .expected = LIT("1")};
+
+    for (int exists = 0; exists < 2; exists++) {
+        assert_int_equal(client_run(client, &command), XKV_OK);
+        assert_int_equal(client->reply.number, 0);
+        assert_size(client, exists);
+        put(client, LIT("k"), LIT("1"));
+    }
+    command.op = XKV_OP_COMPARE_AND_DELETE_DETAILED;
+    assert_int_equal(client_run(client, &command), XKV_OK);
+    assert_reply(client, "{\"deleted\":false,\"reason\":\"mismatch\",\"existed\":true}");
+    assert_value(client, LIT("k"), LIT("1"));
+}
+
 static void case_compare_and_delete(struct client *client) {
     delete_if(client, LIT("1"), 0);
     put(client, LIT("k"), LIT("1"));
@@ -221,7 +240,7 @@ static void case_bad_expected_value(struct client *client) {
     }
 }
 
-/* Only what is put in the place of nothing can expect nothing. */
+/* Only what is put in the place of something can expect it or nothing. */
 static void case_expectations(struct client *client) {
     static const struct {
         int op, expect, status;
@@ -229,7 +248,7 @@ static void case_expectations(struct client *client) {
         {XKV_OP_COMPARE_AND_SWAP, XKV_EXPECT_ABSENT_OR_VALUE + 1, XKV_E_INVALID_OPTIONS},
         {XKV_OP_COMPARE_AND_SWAP, -1, XKV_E_INVALID_OPTIONS},
         {XKV_OP_COMPARE_AND_SWAP_DETAILED, 77, XKV_E_INVALID_OPTIONS},
-        {XKV_OP_COMPARE_AND_DELETE, XKV_EXPECT_ABSENT, XKV_E_INVALID_OPTIONS},
+        {XKV_OP_COMPARE_AND_DELETE, XKV_EXPECT_ABSENT_OR_VALUE, XKV_E_INVALID_OPTIONS},
         {XKV_OP_COMPARE_AND_DELETE_DETAILED, XKV_EXPECT_ABSENT_OR_VALUE, XKV_E_INVALID_OPTIONS},
         {XKV_OP_COMPARE_AND_DELETE, XKV_EXPECT_VALUE, XKV_OK},
     };
@@ -323,6 +342,7 @@ static const struct named_case cases[] = {
     CASE(swap_large),
     CASE(compare_and_swap),
     CASE(compare_and_swap_detailed),
+    CASE(delete_nothing),
     CASE(compare_and_delete),
     CASE(compare_and_delete_detailed),
     CASE(structural_equality),

@@ -206,7 +206,12 @@ func TestSingleSteps(t *testing.T) {
 		{`kv.compareAndSwap("k", undefined)`, `!InvalidOptionsError|compareAndSwap|new is missing`},
 		{`kv.compareAndSwapDetailed("k", 1)`, `!InvalidOptionsError|compareAndSwapDetailed|new is missing`},
 		{`kv.compareAndDelete("k")`, `!InvalidOptionsError|compareAndDelete|old is missing`},
-		{`kv.compareAndDelete("k", undefined)`, `!InvalidOptionsError|compareAndDelete|old|undefined`},
+		{`await kv.set("k", 1); return [await kv.compareAndDelete("k", undefined), await kv.compareAndDelete("x", undefined),
+			await kv.compareAndDeleteDetailed("k", undefined), await kv.compareAndDeleteDetailed("x", undefined),
+			await kv.compareAndDeleteDetailed("k", undefined, {includeCurrentOnMismatch: true}), await kv.get("k")];`,
+			`[false,false,{"deleted":false,"reason":"mismatch","existed":true},` +
+				`{"deleted":false,"reason":"mismatch","existed":false},` +
+				`{"deleted":false,"reason":"mismatch","existed":true,"current":1},1]`},
 		{`kv.compareAndDeleteDetailed("k")`, `!InvalidOptionsError|compareAndDeleteDetailed|old`},
 		{`kv.compareAndSwap("k", NaN, 1)`, `!SerializerError|compareAndSwap "k": old is NaN`},
 		{`kv.compareAndSwap("k", 1, {a: [NaN]})`, `!SerializerError|compareAndSwap "k": new.a[0] is NaN`},
@@ -370,9 +375,9 @@ func TestFieldsRefused(t *testing.T) {
 		"compareAndDeleteDetailed"} {
 		for key, words := range map[string]string{`undefined`: "key|undefined", `5`: "key|5", `""`: "key|empty",
 			`"a\ud800"`: "key|surrogate", `"k".repeat(32769)`: "32769|32768"} {
-			rest := ", 1, 2)"
-			if strings.HasPrefix(method, "compareAndDelete") {
-				rest = ", 1)"
+			rest := ", 1)"
+			if strings.HasPrefix(method, "compareAndSwap") {
+				rest = ", 1, 2)"
 			}
 			rows = append(rows, row{"kv." + method + "(" + key + rest, "!InvalidOptionsError|" + method + "|" + words})
 		}

@@ -141,6 +141,8 @@ export async function singleSteps(): Promise<void> {
   same<Awaited<ReturnType<typeof kv.compareAndDelete>>, boolean>(true);
   await kv.compareAndDelete("k", null);
   await kv.compareAndDelete("k", user);
+  await kv.compareAndDelete("k", undefined);
+  await kv.compareAndDeleteDetailed("k", undefined, { includeCurrentOnMismatch: true });
   await texts.compareAndDelete("k", 1);
   const gone: CompareAndDeleteResult = await kv.compareAndDeleteDetailed("k", { a: 1 });
   same<typeof gone.reason, "deleted" | "mismatch">(true);

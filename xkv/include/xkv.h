@@ -367,7 +367,8 @@ const xkv_options *xkv_store_options(const xkv_store *store);
  *                  {swapped, reason, existed}: false, "mismatch", whether there
  *                  was a value; with include_current and a value also {current}
  *   COMPARE_AND_DELETE, COMPARE_AND_DELETE_DETAILED  the same for removing the
- *                  key: {deleted, …}, "deleted"
+ *                  key: {deleted, …}, "deleted". Where nothing is expected there
+ *                  is nothing to remove, so that never matches
  *
  * Many keys
  *
@@ -567,7 +568,7 @@ const char *xkv_nearest(const char *word, const char *const *names, size_t count
 typedef enum xkv_expect {
     XKV_EXPECT_VALUE,          /* the value expected */
     XKV_EXPECT_ABSENT,         /* nothing */
-    XKV_EXPECT_ABSENT_OR_VALUE /* either */
+    XKV_EXPECT_ABSENT_OR_VALUE /* either: only for COMPARE_AND_SWAP… */
 } xkv_expect;
 
 /* Zero is the default of every field. What an operation does not take is not

@@ -241,10 +241,10 @@ static int check_fields(const xkv_op_info *info, const xkv_command *command) {
     return error;
 }
 
-/* What is expected: only what is put in the place of nothing can expect that. */
+/* What is expected: nothing or a value, which only a swap can both want. */
 static int check_expected(const xkv_options *options, const xkv_op_info *info,
                           const xkv_command *command) {
-    int last = info->arguments & XKV_ARG_NEW ? XKV_EXPECT_ABSENT_OR_VALUE : XKV_EXPECT_VALUE;
+    int last = info->arguments & XKV_ARG_NEW ? XKV_EXPECT_ABSENT_OR_VALUE : XKV_EXPECT_ABSENT;
 
     if (command->expect < XKV_EXPECT_VALUE || command->expect > last)
         return xkv__fail(XKV_E_INVALID_OPTIONS, "expect is %d, which is not for this command",

@@ -158,11 +158,12 @@ int xkv__increment_by(xkv__txn *txn, const xkv_command *command, xkv_reply *repl
 
 /* -- Compare and … ----------------------------------------------------------- */
 
-/* Whether what is there is what the command expects. */
-static int is_expected(xkv__txn *txn, const xkv_command *command, bool exists, xkv_bytes current,
-                       bool *expected) {
+/* Whether what is there is what the command expects. Nothing can be replaced,
+ * but not deleted. */
+static int is_expected(xkv__txn *txn, const xkv_command *command, bool replaces, bool exists,
+                       xkv_bytes current, bool *expected) {
     if (!exists || command->expect == XKV_EXPECT_ABSENT) {
-        *expected = !exists && command->expect != XKV_EXPECT_VALUE;
+        *expected = replaces && !exists && command->expect != XKV_EXPECT_VALUE;
         return XKV_OK;
     }
     if (txn->backend->options->serialization == XKV_JSON)
@@ -195,7 +196,7 @@ static int compare_and(xkv__txn *txn, const xkv_command *command, xkv_reply *rep
     int error = look(txn, command->key, &exists, &current);
 
     if (error == XKV_OK)
-        error = is_expected(txn, command, exists, current, &expected);
+        error = is_expected(txn, command, change == xkv__set, exists, current, &expected);
     if (error == XKV_OK && done)
         error = tell(reply, done, expected, exists ? &current : NULL, command->include_current);
     if (error == XKV_OK && expected)
