@@ -95,6 +95,10 @@ fuzz: $(call runs,fuzz,$(call programs,fuzz)) ## feed random input to the parser
 linear: ## check that concurrent calls are linearizable: 1,000 histories per backend
 	KV_HISTORIES=1000 go test -count=1 -v -run Linearizable ./tests/linear
 
+.PHONY: doubles
+doubles: ## print and read a hundred million random numbers: each comes back bit for bit
+	KV_DOUBLES=100000000 go test -count=1 -run NumbersComeBack ./kv
+
 .PHONY: examples-c
 examples-c: $(patsubst %.c,build/release/%.run,$(wildcard examples/c/*.c)) ## build and run the C examples
 

@@ -397,14 +397,20 @@ func TestNoRoomForAStore(t *testing.T) {
 	res.want("set", "1")
 }
 
-// A file that is taken away under an open store: the store goes on with it,
-// and the path is free for another.
+// A file that is taken away under an open store: the path is free for another
+// once the process has ended that has the lock file of that name.
 func TestFileTakenAway(t *testing.T) {
 	t.Parallel()
 	p := startHolder(t)
+	script := imports + `rowNow("open", () => openKv()); export default function () {}`
 	check(t, os.Remove(filepath.Join(p.dir, ".k6.kv")))
-	res := mustRun(t, imports+`const kv = openKv();
+	res := mustRun(t, script, options{dir: p.dir})
+	res.want("open", "!DiskStoreOpenError|.k6.kv|was replaced while process "+strconv.Itoa(p.cmd.Process.Pid))
+	if _, err := os.Stat(filepath.Join(p.dir, ".k6.kv")); err == nil {
+		t.Error("the refused store has left its file behind")
+	}
+	p.interrupt()
+	res = mustRun(t, imports+`const kv = openKv();
 		export default async function () { tell("size", await kv.size()); }`, options{dir: p.dir})
 	res.want("size", "0")
-	p.interrupt()
 }
