@@ -459,7 +459,8 @@ typedef enum xkv_op {
 
 /*
  * Arguments: constant, script name, kind, and for integers the range; a limit
- * has the range of its row above, from 1 if it is required there. The kinds:
+ * has the range of its row above, from 1 if it is required there. A prefix that
+ * is required must not be empty. The kinds:
  *
  *   KEY      1 to XKV_KEY_MAX bytes of UTF-8
  *   VALUE    0 to XKV_VALUE_MAX bytes
