@@ -96,8 +96,8 @@ declare module "k6/x/kv" {
     /**
      * Memory only: which store. Several may be open at once, one for each name.
      *
-     * It has no effect on disk, where {@link OpenKvOptions.path} is what tells
-     * stores apart: two names without a path are the same file.
+     * With a store on disk it is refused: {@link OpenKvOptions.path} is what
+     * tells those apart.
      *
      * @defaultValue `"default"`
      */

@@ -31,11 +31,12 @@ static const char *const freelists[] = {"", "array", "map", "hashmap", NULL};
 
 #define FIELD(field) .offset = offsetof(xkv_options, field)
 #define BAD          .error = XKV_E_INVALID_OPTIONS
+#define DEFAULT_NAME "default"
 #define DAY_MS       (24 * 60 * 60 * 1000)
 
 static const struct row rows[] = {
     {"backend", CHOICE, FIELD(backend), .choices = backends, .error = XKV_E_INVALID_BACKEND},
-    {"name", TEXT, FIELD(name), .standard_text = "default", BAD, .identity = true},
+    {"name", TEXT, FIELD(name), .standard_text = DEFAULT_NAME, BAD, .identity = true},
     {"path", TEXT, FIELD(path), .standard_text = "./.k6.kv", BAD, .identity = true},
     {"serialization", CHOICE, FIELD(serialization), .choices = serializations,
      .error = XKV_E_INVALID_SERIALIZATION},
@@ -325,6 +326,19 @@ const char *xkv__serialization_name(int serialization) {
     return serializations[serialization];
 }
 
+/* On disk a name would be ignored, and two of them be one store. */
+static int check_name(const xkv_options *options, char *message, size_t size) {
+    char quoted[XKV__QUOTE_SIZE];
+
+    if (options->backend != XKV_BACKEND_DISK || !options->name ||
+        strcmp(options->name, DEFAULT_NAME) == 0)
+        return XKV_OK;
+    return xkv__explain(message, size, XKV_E_INVALID_OPTIONS,
+                        "name is %s, but a store on disk is known by its path: give that instead, "
+                        "or backend \"memory\"",
+                        xkv__quote(xkv_text(options->name), quoted));
+}
+
 int xkv__options_check(const xkv_options *options, char *message, size_t size) {
     char got[XKV__VALUE_TEXT];
 
@@ -337,7 +351,7 @@ int xkv__options_check(const xkv_options *options, char *message, size_t size) {
             snprintf(got, sizeof got, "%lld", (long long)field_number(&rows[i], options));
         return refuse(&rows[i], got, message, size);
     }
-    return XKV_OK;
+    return check_name(options, message, size);
 }
 
 static void value_text(const struct row *row, const xkv_options *options,
