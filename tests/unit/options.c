@@ -264,6 +264,17 @@ static void test_unknown_names(void **state) {
         {"serialisation", "serialization"},
         {"pth", "path"},
         {"memory.shardcount", "memory.shardCount"},
+        /* in the wrong place */
+        {"readOnly", "\"disk.readOnly\""},
+        {"timeout", "\"disk.timeout\""},
+        {"durability", "\"disk.durability\""},
+        {"operations", "\"metrics.operations\""},
+        {"memory.timeout", "\"disk.timeout\""},
+        {"disk.path", "\"path\""},
+        {"disk.trackKeys", "\"trackKeys\""},
+        /* and misspelt */
+        {"readonly", "\"disk.readOnly\""},
+        {"durabilty", "\"disk.durability\""},
     };
     const xkv_scalar value = TRUE_;
     char message[XKV_MESSAGE_SIZE];

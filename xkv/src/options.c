@@ -273,12 +273,34 @@ static bool accept(const struct row *row, xkv_options *options, const xkv_scalar
     return false;
 }
 
-static int unknown_option(const char *name, char *message, size_t size) {
-    const char *names[ROWS];
+/* "timeout" of "disk.timeout". */
+static const char *last_part(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
 
-    for (size_t i = 0; i < ROWS; i++)
+/* The option that an unknown name stands for, or NULL: one that is only in the
+ * wrong place, or else one that is spelt much alike, in its place or out of it. */
+static const char *option_meant(const char *name) {
+    const char *names[ROWS], *parts[ROWS];
+
+    for (size_t i = 0; i < ROWS; i++) {
         names[i] = rows[i].name;
+        parts[i] = last_part(names[i]);
+        if (strcmp(parts[i], last_part(name)) == 0)
+            return names[i];
+    }
     const char *nearest = xkv_nearest(name, names, ROWS);
+    const char *part = nearest ? NULL : xkv_nearest(last_part(name), parts, ROWS);
+    for (size_t i = 0; part && !nearest; i++) {
+        if (parts[i] == part)
+            nearest = names[i];
+    }
+    return nearest;
+}
+
+static int unknown_option(const char *name, char *message, size_t size) {
+    const char *nearest = option_meant(name);
     char quoted[XKV__QUOTE_SIZE];
     xkv__quote(xkv_text(name), quoted);
     if (nearest)
