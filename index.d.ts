@@ -96,8 +96,8 @@ declare module "k6/x/kv" {
     /**
      * Memory only: which store. Several may be open at once, one for each name.
      *
-     * It has no effect on disk, where {@link OpenKvOptions.path} is what tells
-     * stores apart: two names without a path are the same file.
+     * With a store on disk it is refused: {@link OpenKvOptions.path} is what
+     * tells those apart.
      *
      * @defaultValue `"default"`
      */
@@ -271,7 +271,7 @@ declare module "k6/x/kv" {
 
   /** Options of {@link KV.deleteByPrefix}. */
   export interface DeleteByPrefixOptions {
-    /** Only keys that start with this text; `""`: every key. */
+    /** Only keys that start with this text, which is not empty. */
     prefix: string;
 
     /** At most so many keys, the first ones in order: 1 to 100,000. */
@@ -1008,10 +1008,12 @@ declare module "k6/x/kv" {
     deleteMany(keys: Keys): Promise<DeleteManyResult>;
 
     /**
-     * Removes the first keys that start with a prefix.
+     * Removes the first keys that start with a prefix, which must not be empty:
+     * {@link KV.clear} removes every key.
      *
      * @param options - Which, and how many at most; both are required.
      * @returns How many were removed, and whether none is left.
+     * @throws `InvalidOptionsError` - the prefix is empty; nothing is removed.
      * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
      *
      * @example

@@ -35,7 +35,7 @@ static inline xkv_options fresh(const struct kind *kind, char name[PATH_SIZE]) {
     options.backend = kind->backend;
     options.durability = kind->durability;
     options.track_keys = kind->track_keys;
-    options.name = options.path = name;
+    set_place(&options, name);
     return options;
 }
 

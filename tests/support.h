@@ -166,6 +166,18 @@ static inline uint64_t clock_ms(void) {
 
 /* -- Options ----------------------------------------------------------------- */
 
+/* Where the store is: its path, or in memory its name. */
+static inline void set_place(xkv_options *options, const char *place) {
+    if (options->backend == XKV_BACKEND_DISK)
+        options->path = place;
+    else
+        options->name = place;
+}
+
+static inline const char *place_of(const xkv_options *options) {
+    return options->backend == XKV_BACKEND_DISK ? options->path : options->name;
+}
+
 static inline xkv_options memory_options(const char *name) {
     xkv_options options;
 

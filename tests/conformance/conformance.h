@@ -53,7 +53,7 @@ static inline void open_fresh(struct client *client) {
     test_path(name, file);
     xkv_options_init(&options);
     options.backend = setting.backend;
-    options.name = options.path = name;
+    set_place(&options, name);
     options.serialization = setting.serialization;
     options.durability = setting.durability;
     options.track_keys = setting.track_keys;

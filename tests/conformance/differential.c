@@ -483,6 +483,8 @@ static void delete_many(struct run *run) {
 
 static void delete_by_prefix(struct run *run) {
     xkv_bytes prefix = any_prefix(&run->rng);
+    while (prefix.len == 0)
+        prefix = any_prefix(&run->rng);
     size_t limit = 1 + rng_below(&run->rng, 6), first, at = 0;
     size_t all = model_count(&run->model, prefix, &first), count = all < limit ? all : limit;
     xkv_command command = {

@@ -128,9 +128,9 @@ static void case_delete_by_prefix(struct client *client) {
     assert_int_equal(do_limit(client, DELETE, LIT("p:"), 2), XKV_OK);
     assert_reply(client, "{\"deleted\":0,\"done\":true}");
     assert_size(client, 2);
-    assert_int_equal(do_limit(client, DELETE, NOTHING, XKV_PAGE_MAX), XKV_OK);
-    assert_reply(client, "{\"deleted\":2,\"done\":true}");
-    assert_size(client, 0);
+    assert_int_equal(do_limit(client, DELETE, NOTHING, XKV_PAGE_MAX), XKV_E_INVALID_OPTIONS);
+    assert_true(answer_says(client, "deleteByPrefix: prefix must not be empty"));
+    assert_size(client, 2);
 }
 
 /* Items that are no list of entries: the library must not trust its callers. */

@@ -100,19 +100,19 @@ static void case_reopening(const xkv_options *options) {
 /* The library copies what it keeps: options and their texts may go. */
 static void case_options_may_go(const xkv_options *options) {
     xkv_options *copy = malloc(sizeof *copy);
-    char *name = strdup(options->name);
+    char *name = strdup(place_of(options));
     struct client client;
 
     assert_non_null(copy);
     assert_non_null(name);
     *copy = *options;
-    copy->name = copy->path = name;
+    set_place(copy, name);
     client_open(&client, copy, false);
     memset(name, '?', strlen(name));
     free(name);
     free(copy);
     const xkv_options *kept = xkv_store_options(client.store);
-    assert_string_equal(kept->backend == XKV_BACKEND_DISK ? kept->path : kept->name, options->name);
+    assert_string_equal(place_of(kept), place_of(options));
     client_close(&client);
 }
 

@@ -71,9 +71,11 @@ func TestManyKeys(t *testing.T) {
 		// deleteByPrefix
 		{five + `return [await kv.deleteByPrefix({prefix: "a", limit: 2}), await kv.listKeys(),
 			await kv.deleteByPrefix({prefix: "a", limit: 1}), await kv.deleteByPrefix({prefix: "a", limit: 1}),
-			await kv.deleteByPrefix({prefix: "", limit: 100000})];`,
+			await kv.deleteByPrefix({prefix: "b", limit: 100000})];`,
 			`[{"deleted":2,"done":false},["a:2","b","c"],{"deleted":1,"done":true},` +
-				`{"deleted":0,"done":true},{"deleted":2,"done":true}]`},
+				`{"deleted":0,"done":true},{"deleted":1,"done":true}]`},
+		{five + `return kv.deleteByPrefix({prefix: "", limit: 1}).catch(async (e) => [e.name, await kv.size()]);`,
+			`["InvalidOptionsError",5]`},
 
 		// listKeys, count
 		{`kv.listKeys()`, `[]`},
@@ -351,6 +353,7 @@ func TestFieldsRefused(t *testing.T) {
 	add(refusals("deleteByPrefix", "", map[string]string{
 		``: "missing", `null`: "missing", `{}`: "prefix is missing", `{prefix: "a"}`: "limit is missing",
 		`{limit: 1}`: "prefix is missing", `{prefix: null, limit: 1}`: "prefix is missing",
+		`{prefix: "", limit: 1}`:          "prefix must not be empty|use clear",
 		`{prefix: "a", limit: undefined}`: "limit is missing", `{prefix: 1, limit: 1}`: "prefix|string|1",
 		`{prefix: "a", limit: 0}`: "limit|0|100000", `{prefix: "a", limit: -1}`: "limit|-1|100000",
 		`{prefix: "a", limit: 100001}`: "limit|100001|100000", `{prefix: "a", limit: 1.5}`: "limit|integer|1.5",
@@ -414,7 +417,7 @@ func TestNotEncoded(t *testing.T) {
 			(kv) => kv.set("k", value), (kv) => kv.setIfAbsent("k", value), (kv) => kv.getOrSet("k", value),
 			(kv) => kv.swap("k", value), (kv) => kv.compareAndSwap("k", value, value),
 			(kv) => kv.compareAndDelete("k", value), (kv) => kv.setMany(entries), (kv) => kv.setMany({a: NaN}),
-			(kv) => kv.incrementBy("k", 1), (kv) => kv.deleteMany(["k"]), (kv) => kv.deleteByPrefix({prefix: "", limit: 1}),
+			(kv) => kv.incrementBy("k", 1), (kv) => kv.deleteMany(["k"]), (kv) => kv.deleteByPrefix({prefix: "k", limit: 1}),
 			(kv) => kv.claimRandom(), (kv) => kv.claimKeys(["k"]), (kv) => kv.popRandomMany({count: 1}),
 			(kv) => kv.releaseClaim({id: "1", key: "k", token: 1}), (kv) => kv.completeClaims([]),
 		];

@@ -54,7 +54,7 @@ var mix = []row{
 	{"getMany", 4, (*generator).anyKeys},
 	{"setMany", 6, (*generator).entries},
 	{"deleteMany", 1, (*generator).anyKeys},
-	{"deleteByPrefix", 1, (*generator).prefixAndCount},
+	{"deleteByPrefix", 1, (*generator).somePrefixAndCount},
 	{"clear", 1, nil},
 	{"size", 2, nil},
 	{"count", 2, (*generator).prefix},
@@ -161,6 +161,12 @@ func (g *generator) prefix(in *input) {
 func (g *generator) prefixAndCount(in *input) {
 	g.prefix(in)
 	in.number = 1 + g.rng.Int64N(3)
+}
+
+// somePrefixAndCount is for calls that refuse an empty prefix.
+func (g *generator) somePrefixAndCount(in *input) {
+	g.prefixAndCount(in)
+	in.prefix = []string{"a", "b"}[g.rng.IntN(2)]
 }
 
 func (g *generator) prefixAndLimit(in *input) {

@@ -193,9 +193,9 @@ static xkv_options options_of(const struct kind *kind, char name[PATH_SIZE]) {
     char file[32];
 
     snprintf(file, sizeof file, "%u.kv", stores++);
-    xkv_options options = disk_options(test_path(name, file));
+    xkv_options options = disk_options(NULL);
     options.backend = kind->backend;
-    options.name = name;
+    set_place(&options, test_path(name, file));
     options.durability = kind->durability;
     options.track_keys = kind->track_keys;
     options.initial_map_size = kind->backend == XKV_BACKEND_DISK ? 65536 : 0;

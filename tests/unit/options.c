@@ -126,6 +126,7 @@ static void test_good_values(void **state) {
         const struct field *field = field_named(good[i].name);
         xkv_options options;
         xkv_options_init(&options);
+        options.backend = XKV_BACKEND_MEMORY; /* where a name is allowed, too */
         if (xkv_options_set(&options, good[i].name, &good[i].value, message, sizeof message))
             fail_msg("%zu: %s", i, message);
         if (good[i].text)
@@ -263,6 +264,17 @@ static void test_unknown_names(void **state) {
         {"serialisation", "serialization"},
         {"pth", "path"},
         {"memory.shardcount", "memory.shardCount"},
+        /* in the wrong place */
+        {"readOnly", "\"disk.readOnly\""},
+        {"timeout", "\"disk.timeout\""},
+        {"durability", "\"disk.durability\""},
+        {"operations", "\"metrics.operations\""},
+        {"memory.timeout", "\"disk.timeout\""},
+        {"disk.path", "\"path\""},
+        {"disk.trackKeys", "\"trackKeys\""},
+        /* and misspelt */
+        {"readonly", "\"disk.readOnly\""},
+        {"durabilty", "\"disk.durability\""},
     };
     const xkv_scalar value = TRUE_;
     char message[XKV_MESSAGE_SIZE];
@@ -403,6 +415,27 @@ static void test_open_checks_ranges(void **state) {
     assert_int_equal(access(path, F_OK), -1);
 }
 
+/* A name for a store on disk would be ignored. */
+static void test_open_refuses_name_on_disk(void **state) {
+    char path[PATH_SIZE], message[XKV_MESSAGE_SIZE] = "";
+    xkv_options options = disk_options(test_path(path, "named.kv"));
+    xkv_store *store = NULL;
+
+    (void)state;
+    options.name = "users";
+    assert_int_equal(xkv_open(&options, &store, message, sizeof message), O);
+    assert_null(store);
+    assert_says(message, "name is \"users\"");
+    assert_says(message, "path");
+    assert_int_equal(access(path, F_OK), -1);
+    static const char *const allowed[] = {NULL, "default"};
+    for (size_t i = 0; i < COUNT(allowed); i++) {
+        options.name = allowed[i];
+        assert_int_equal(xkv_open(&options, &store, message, sizeof message), XKV_OK);
+        xkv_close(store);
+    }
+}
+
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_values),
@@ -414,6 +447,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_open_checks_ranges),
+        cmocka_unit_test(test_open_refuses_name_on_disk),
     };
 
     (void)argc;

@@ -167,7 +167,8 @@ typedef enum xkv_durability {
 
 typedef struct xkv_options {
     int backend;              /* xkv_backend; default XKV_BACKEND_DISK */
-    const char *name;         /* memory: stores are told apart by it; default "default" */
+    const char *name;         /* memory: stores are told apart by it; default "default", which is
+                                 the only one that disk allows */
     const char *path;         /* disk: the file, at most XKV_PATH_MAX bytes; default "./.k6.kv" */
     int serialization;        /* xkv_serialization; default XKV_JSON */
     bool track_keys;          /* disk: keep a counted index of the keys in memory */
@@ -460,7 +461,8 @@ typedef enum xkv_op {
 
 /*
  * Arguments: constant, script name, kind, and for integers the range; a limit
- * has the range of its row above, from 1 if it is required there. The kinds:
+ * has the range of its row above, from 1 if it is required there. A prefix that
+ * is required must not be empty. The kinds:
  *
  *   KEY      1 to XKV_KEY_MAX bytes of UTF-8
  *   VALUE    0 to XKV_VALUE_MAX bytes

@@ -220,6 +220,16 @@ static int check_text(int code, const char *name, xkv_bytes text, size_t most) {
     return XKV_OK;
 }
 
+/* A prefix that is required says what a call is confined to; empty it would be
+ * every key. */
+static int check_prefix(const xkv_op_info *info, xkv_bytes prefix) {
+    if (prefix.len == 0 && (info->required & XKV_ARG_PREFIX))
+        return xkv__fail(XKV_E_INVALID_OPTIONS,
+                         "prefix must not be empty; give the first characters of the keys that are "
+                         "meant (to remove every key use clear)");
+    return check_text(XKV_E_INVALID_OPTIONS, "prefix", prefix, XKV_VALUE_MAX);
+}
+
 /* The fields of the options argument. */
 static int check_fields(const xkv_op_info *info, const xkv_command *command) {
     unsigned fields = info->required | info->optional;
@@ -233,7 +243,7 @@ static int check_fields(const xkv_op_info *info, const xkv_command *command) {
     if (error == XKV_OK && (fields & XKV_ARG_TTL) && ttl_given)
         error = check_integer(info, XKV_ARG_TTL, command->ttl_ms);
     if (error == XKV_OK && (fields & XKV_ARG_PREFIX))
-        error = check_text(XKV_E_INVALID_OPTIONS, "prefix", command->prefix, XKV_VALUE_MAX);
+        error = check_prefix(info, command->prefix);
     if (error == XKV_OK && (fields & XKV_ARG_CURSOR))
         error = check_text(XKV_E_INVALID_CURSOR, "the cursor", command->cursor, XKV_CURSOR_MAX);
     if (error == XKV_OK && (fields & XKV_ARG_OWNER))

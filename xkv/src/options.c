@@ -31,11 +31,12 @@ static const char *const freelists[] = {"", "array", "map", "hashmap", NULL};
 
 #define FIELD(field) .offset = offsetof(xkv_options, field)
 #define BAD          .error = XKV_E_INVALID_OPTIONS
+#define DEFAULT_NAME "default"
 #define DAY_MS       (24 * 60 * 60 * 1000)
 
 static const struct row rows[] = {
     {"backend", CHOICE, FIELD(backend), .choices = backends, .error = XKV_E_INVALID_BACKEND},
-    {"name", TEXT, FIELD(name), .standard_text = "default", BAD, .identity = true},
+    {"name", TEXT, FIELD(name), .standard_text = DEFAULT_NAME, BAD, .identity = true},
     {"path", TEXT, FIELD(path), .standard_text = "./.k6.kv", BAD, .identity = true},
     {"serialization", CHOICE, FIELD(serialization), .choices = serializations,
      .error = XKV_E_INVALID_SERIALIZATION},
@@ -272,12 +273,34 @@ static bool accept(const struct row *row, xkv_options *options, const xkv_scalar
     return false;
 }
 
-static int unknown_option(const char *name, char *message, size_t size) {
-    const char *names[ROWS];
+/* "timeout" of "disk.timeout". */
+static const char *last_part(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
 
-    for (size_t i = 0; i < ROWS; i++)
+/* The option that an unknown name stands for, or NULL: one that is only in the
+ * wrong place, or else one that is spelt much alike, in its place or out of it. */
+static const char *option_meant(const char *name) {
+    const char *names[ROWS], *parts[ROWS];
+
+    for (size_t i = 0; i < ROWS; i++) {
         names[i] = rows[i].name;
+        parts[i] = last_part(names[i]);
+        if (strcmp(parts[i], last_part(name)) == 0)
+            return names[i];
+    }
     const char *nearest = xkv_nearest(name, names, ROWS);
+    const char *part = nearest ? NULL : xkv_nearest(last_part(name), parts, ROWS);
+    for (size_t i = 0; part && !nearest; i++) {
+        if (parts[i] == part)
+            nearest = names[i];
+    }
+    return nearest;
+}
+
+static int unknown_option(const char *name, char *message, size_t size) {
+    const char *nearest = option_meant(name);
     char quoted[XKV__QUOTE_SIZE];
     xkv__quote(xkv_text(name), quoted);
     if (nearest)
@@ -325,6 +348,19 @@ const char *xkv__serialization_name(int serialization) {
     return serializations[serialization];
 }
 
+/* On disk a name would be ignored, and two of them be one store. */
+static int check_name(const xkv_options *options, char *message, size_t size) {
+    char quoted[XKV__QUOTE_SIZE];
+
+    if (options->backend != XKV_BACKEND_DISK || !options->name ||
+        strcmp(options->name, DEFAULT_NAME) == 0)
+        return XKV_OK;
+    return xkv__explain(message, size, XKV_E_INVALID_OPTIONS,
+                        "name is %s, but a store on disk is known by its path: give that instead, "
+                        "or backend \"memory\"",
+                        xkv__quote(xkv_text(options->name), quoted));
+}
+
 int xkv__options_check(const xkv_options *options, char *message, size_t size) {
     char got[XKV__VALUE_TEXT];
 
@@ -337,7 +373,7 @@ int xkv__options_check(const xkv_options *options, char *message, size_t size) {
             snprintf(got, sizeof got, "%lld", (long long)field_number(&rows[i], options));
         return refuse(&rows[i], got, message, size);
     }
-    return XKV_OK;
+    return check_name(options, message, size);
 }
 
 static void value_text(const struct row *row, const xkv_options *options,
