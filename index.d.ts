@@ -105,8 +105,10 @@ declare module "k6/x/kv" {
 
     /**
      * Disk only: the store's file, relative to the directory that k6 was
-     * started in. Missing parent directories are created; the file gets mode
-     * 0600 and a lock file beside it, whose name has `-lock` at the end.
+     * started in, or a file URL such as `import.meta.resolve("./users.kv")`. `~`
+     * is not expanded, and undefined is refused: leave it out. Missing parent
+     * directories are created; the file gets mode 0600 and a lock file beside it,
+     * whose name has `-lock` at the end.
      *
      * It has no effect in memory, where {@link OpenKvOptions.name} is what tells
      * stores apart.

@@ -240,6 +240,9 @@ func isNoKey(key string) bool { return key == "" || len(key) > xkv.KeyMax }
 func (kv *kvObject) readFields(r *request, m *method, options sobek.Value) error {
 	var seen xkv.Argument
 	err := kv.eachField(m.Name, "options", options, func(name string, value sobek.Value) error {
+		if isLeftOut(value) {
+			return nil
+		}
 		for n := range m.fields {
 			if a := &m.fields[n]; a.Name == name {
 				seen |= a.Bit

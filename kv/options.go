@@ -24,6 +24,13 @@ func (i *instance) readSettings(options sobek.Value) ([]xkv.Setting, error) {
 	var settings []xkv.Setting
 
 	err := i.eachField("openKv", "options", options, func(name string, value sobek.Value) error {
+		if name == "path" && sobek.IsUndefined(value) {
+			return invalid("openKv: path is undefined, as a variable that is not set; leave it out " +
+				"for the default, ./.k6.kv")
+		}
+		if isLeftOut(value) {
+			return nil
+		}
 		if group, field, dotted := strings.Cut(name, "."); dotted {
 			return invalid("there is no option %q; write {%s: {%s: …}}", name, group, field)
 		}
@@ -32,19 +39,25 @@ func (i *instance) readSettings(options sobek.Value) ([]xkv.Setting, error) {
 			return nil
 		}
 		return i.eachField("openKv", name, value, func(field string, value sobek.Value) error {
-			settings = append(settings, xkv.Setting{Name: name + "." + field, Value: scalar(value)})
+			if !isLeftOut(value) {
+				settings = append(settings, xkv.Setting{Name: name + "." + field, Value: scalar(value)})
+			}
 			return nil
 		})
 	})
 	return settings, err
 }
 
-// eachField calls do for the own fields of an options argument that are neither
-// undefined nor null: those mean the default, and so does an argument that is.
+// isLeftOut tells whether a field, or all options, mean the default.
+func isLeftOut(value sobek.Value) bool {
+	return value == nil || sobek.IsUndefined(value) || sobek.IsNull(value)
+}
+
+// eachField calls do for the own fields of an options argument.
 func (i *instance) eachField(call, name string, options sobek.Value,
 	do func(string, sobek.Value) error,
 ) error {
-	if options == nil || sobek.IsUndefined(options) || sobek.IsNull(options) {
+	if isLeftOut(options) {
 		return nil
 	}
 	object, ok := options.(*sobek.Object)
@@ -58,11 +71,7 @@ func (i *instance) eachField(call, name string, options sobek.Value,
 			return
 		}
 		for _, name := range object.Keys() {
-			value := object.Get(name)
-			if sobek.IsUndefined(value) || sobek.IsNull(value) {
-				continue
-			}
-			if err = do(name, value); err != nil {
+			if err = do(name, object.Get(name)); err != nil {
 				return
 			}
 		}

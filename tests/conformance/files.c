@@ -229,6 +229,40 @@ static void test_not_a_file(void **state) {
     assert_int_equal(rmdir(directory), 0); /* nothing was put there */
 }
 
+/* What looks like the path of a file, and would be one with another name. */
+static void test_not_a_path(void **state) {
+    static const struct {
+        const char *path, *says;
+    } rows[] = {
+        {"~", "__ENV.HOME"},
+        {"~/store.kv", "__ENV.HOME"},
+        {"https://localhost/store.kv", "only file:"},
+        {"file://elsewhere/store.kv", "host"},
+        {"file://localhost.elsewhere/store.kv", "host"},
+        {"file://store.kv", "host"},
+        {"file:///store.kv?", "%3F"},
+        {"file:///store#.kv", "%23"},
+        {"file:///store%2.kv", "%25"},
+        {"file:///store%", "%25"},
+        {"file:///store%g0", "%25"},
+        {"file:///store%00.kv", "%25"},
+        {"file:///", "directory"},
+    };
+    char before[PATH_SIZE];
+
+    (void)state;
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(test.directory), 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        xkv_options options = disk_options(rows[i].path);
+        assert_refused(&options, XKV_E_DISK_PATH, rows[i].says);
+    }
+    assert_int_equal(access("~", F_OK), -1);
+    assert_int_equal(access("file:", F_OK), -1);
+    assert_int_equal(access("https:", F_OK), -1);
+    assert_int_equal(chdir(before), 0);
+}
+
 static void test_symbolic_links(void **state) {
     char store[PATH_SIZE], link[PATH_SIZE], dangling[PATH_SIZE], nowhere[PATH_SIZE];
     char directory[PATH_SIZE], through[PATH_SIZE], message[XKV_MESSAGE_SIZE];
@@ -300,6 +334,24 @@ static void test_creation(void **state) {
     assert_int_equal(status.st_mode & 07777, 0600);
     assert_int_equal(stat(test_path(path, "new/parents/as"), &status), 0);
     assert_int_equal(status.st_mode & 07777, 0755);
+}
+
+/* Percent signs mean something in URLs only. */
+static void test_urls(void **state) {
+    static const char *const starts[] = {"file://", "file://localhost", "file:", "FILE://"};
+    char path[PATH_SIZE], url[PATH_SIZE + 20];
+    xkv_options options = disk_options(test_path(path, "a b%20?~.kv"));
+    xkv_store *one = must_open(&options);
+
+    (void)state;
+    options.path = url;
+    for (size_t i = 0; i < COUNT(starts); i++) {
+        snprintf(url, sizeof url, "%s%.900s/a%%20b%%2520%%3f~.kv", starts[i], test.directory);
+        xkv_store *other = must_open(&options);
+        assert_true(xkv_same_store(one, other));
+        xkv_close(other);
+    }
+    xkv_close(one);
 }
 
 /* All paths to a file lead to one store. */
@@ -731,10 +783,12 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_garbage_with_the_right_magic),
         cmocka_unit_test(test_truncated_stores),
         cmocka_unit_test(test_not_a_file),
+        cmocka_unit_test(test_not_a_path),
         cmocka_unit_test(test_symbolic_links),
         cmocka_unit_test(test_missing_and_empty),
         cmocka_unit_test(test_no_permission),
         cmocka_unit_test(test_creation),
+        cmocka_unit_test(test_urls),
         cmocka_unit_test(test_paths_to_one_file),
         cmocka_unit_test(test_serialization_belongs_to_the_file),
         cmocka_unit_test(test_damaged_value),

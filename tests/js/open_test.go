@@ -79,6 +79,9 @@ func optionRows() []row {
 		{`opens({path: 5})`, invalid + `path|5`},
 		{`opens({path: ["a.kv"]})`, invalid + `path|array`},
 		{`opens({path: "a\u0000b"})`, invalid + `path`},
+		{`opens({path: __ENV.NO_SUCH_VARIABLE})`, invalid + `path is undefined|leave it out`},
+		{`opens({path: "~/x.kv"})`, `!DiskPathError|"~/x.kv"|__ENV.HOME`},
+		{`opens({path: "https://example.com/x.kv"})`, `!DiskPathError|URL|file:`},
 		{`opens({path: "a\ud800b"})`, invalid + `path`},
 	}
 	rows = append(rows, booleanRows(`trackKeys`, `{trackKeys: %s}`)...)
@@ -163,6 +166,20 @@ func TestDefaultFile(t *testing.T) {
 		t.Errorf("the file's mode is %v", info.Mode())
 	}
 	mustRun(t, script, options{dir: res.dir}).want("before", "1")
+}
+
+// A script may say where a store is beside itself.
+func TestPathFromURL(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(tempDir(t), "with space")
+	check(t, os.Mkdir(dir, 0o755))
+	module := filepath.Join(dir, "store.js")
+	writeFile(t, module, `import { openKv } from "k6/x/kv";
+		export const kv = openKv({path: import.meta.resolve("./sub/x.kv")});`)
+	res := mustRun(t, imports+fmt.Sprintf(`
+		import { kv } from %q;
+		export default async function () { tell("path", (await kv.stats()).disk.path); }`, module), options{})
+	res.want("path", filepath.Join(dir, "sub", "x.kv"))
 }
 
 // The file's parents are made, and its mode does not depend on the umask of

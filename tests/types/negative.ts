@@ -22,7 +22,7 @@ function same<A, B>(_: Same<A, B>): void {}
 openKv();
 openKv(null);
 openKv({});
-openKv({ backend: null, path: undefined, disk: null });
+openKv({ backend: null, path: null, disk: null });
 openKv({
   backend: "disk",
   path: "data/users.kv",

@@ -169,7 +169,8 @@ typedef struct xkv_options {
     int backend;              /* xkv_backend; default XKV_BACKEND_DISK */
     const char *name;         /* memory: stores are told apart by it; default "default", which is
                                  the only one that disk allows */
-    const char *path;         /* disk: the file, at most XKV_PATH_MAX bytes; default "./.k6.kv" */
+    const char *path;         /* disk: the file, a path or a file: URL of at most XKV_PATH_MAX
+                                 bytes; default "./.k6.kv" */
     int serialization;        /* xkv_serialization; default XKV_JSON */
     bool track_keys;          /* disk: keep a counted index of the keys in memory */
     int64_t shard_count;      /* memory: 0 to XKV_SHARDS_MAX, accepted and without effect */
@@ -240,7 +241,8 @@ typedef struct xkv_store xkv_store;
  * is NULL and message (at most size bytes, NUL included) says what to do:
  *   XKV_E_INVALID_OPTIONS, _BACKEND, _SERIALIZATION  a field out of its range
  *   XKV_E_OPTIONS_CONFLICT  the store is open with another value of an option
- *   XKV_E_DISK_PATH         a directory, device, link or unusable parent
+ *   XKV_E_DISK_PATH         a directory, device, link or unusable parent; ~, which
+ *                           is not expanded; a URL that is not one of a file here
  *   XKV_E_DISK_STORE_OPEN   locked by another process (its id is given), not
  *                           a store of ours, another serialization, missing
  *                           with read_only, no permission

@@ -293,6 +293,13 @@ bool xkv__is_utf8(xkv_bytes bytes) {
     return true;
 }
 
+int xkv__hex(unsigned char c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 int xkv__compare(xkv_bytes a, xkv_bytes b) {
     size_t shared = a.len < b.len ? a.len : b.len;
     int order = shared ? memcmp(a.data, b.data, shared) : 0;

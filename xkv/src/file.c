@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -71,6 +72,80 @@ static char *absolute_path(const char *path) {
     if (absolute)
         snprintf(absolute, size, "%s/%s", directory, path);
     return absolute;
+}
+
+static bool starts_with(const char *path, const char *start) {
+    return strncasecmp(path, start, strlen(start)) == 0;
+}
+
+/* Whether it starts as "https://" does. */
+static bool is_url(const char *path) {
+    size_t scheme =
+        strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+
+    return scheme > 1 && starts_with(path + scheme, "://");
+}
+
+/* Turns %20 into a space, and so on, in place. */
+static bool decode_percent(char *text) {
+    char *to = text;
+
+    for (const char *at = text; *at; at++) {
+        if (*at != '%') {
+            *to++ = *at;
+            continue;
+        }
+        int high = xkv__hex((unsigned char)at[1]);
+        int low = high < 0 ? -1 : xkv__hex((unsigned char)at[2]);
+        if (low < 0 || high + low == 0)
+            return false;
+        *to++ = (char)(high << 4 | low);
+        at += 2;
+    }
+    *to = '\0';
+    return true;
+}
+
+/* A copy of the path in a file URL, which is what import.meta.resolve gives scripts. */
+static int path_of_url(const char *url, char **path) {
+    const char *at = url + strlen("file:");
+    char quoted[XKV__QUOTE_SIZE];
+
+    xkv__quote(xkv_text(url), quoted);
+    if (starts_with(at, "//"))
+        at += starts_with(at, "//localhost/") ? strlen("//localhost") : strlen("//");
+    if (*at != '/')
+        return xkv__fail(XKV_E_DISK_PATH, "%s has a host; write file:/// and an absolute path",
+                         quoted);
+    if (strpbrk(at, "?#"))
+        return xkv__fail(XKV_E_DISK_PATH,
+                         "%s has a ? or # that ends its path; write %%3F for ?, %%23 for #",
+                         quoted);
+    *path = xkv__strdup(at);
+    if (*path && !decode_percent(*path))
+        return xkv__fail(XKV_E_DISK_PATH,
+                         "%s has a %% that two hexadecimal digits, not 00, do not follow; write "
+                         "%%25 for %%",
+                         quoted);
+    return *path ? XKV_OK : XKV_E_STORE_FULL;
+}
+
+/* The absolute path that an option stands for. */
+static int resolve(const char *path, char **absolute) {
+    char quoted[XKV__QUOTE_SIZE];
+
+    if (strcmp(path, "~") == 0 || starts_with(path, "~/"))
+        return xkv__fail(XKV_E_DISK_PATH,
+                         "%s starts with ~, which only a shell turns into the home directory; "
+                         "write the path in full, in a script with __ENV.HOME",
+                         xkv__quote(xkv_text(path), quoted));
+    if (starts_with(path, "file:/"))
+        return path_of_url(path, absolute);
+    if (is_url(path))
+        return xkv__fail(XKV_E_DISK_PATH, "%s is a URL; of those only file: leads to a store",
+                         xkv__quote(xkv_text(path), quoted));
+    *absolute = absolute_path(path);
+    return *absolute ? XKV_OK : XKV_E_STORE_FULL;
 }
 
 /* After a power cut, a new file is only there if its directory was synced. */
@@ -417,10 +492,9 @@ int xkv__file_open(const xkv_options *options, xkv__file **out) {
     xkv__file *file = xkv__alloc(sizeof *file);
     if (!file)
         return XKV_E_STORE_FULL;
-    *file = (xkv__file){.fd = -1, .lock_fd = -1, .path = absolute_path(options->path)};
-    size_t len = file->path ? strlen(file->path) : 0;
-    int error = file->path ? XKV_OK : XKV_E_STORE_FULL;
-    if (error == XKV_OK && file->path[len - 1] == '/')
+    *file = (xkv__file){.fd = -1, .lock_fd = -1};
+    int error = resolve(options->path, &file->path);
+    if (error == XKV_OK && file->path[strlen(file->path) - 1] == '/')
         error = xkv__fail(XKV_E_DISK_PATH, "\"%s\" names a directory; give the path of a file",
                           file->path);
     if (error == XKV_OK)

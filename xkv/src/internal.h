@@ -73,6 +73,9 @@ const char *xkv__reason(int code);
 /* Whether bytes are UTF-8 as Unicode defines it (no surrogates, shortest form). */
 bool xkv__is_utf8(xkv_bytes bytes);
 
+/* What a hexadecimal digit stands for; -1 if it is none. */
+int xkv__hex(unsigned char c);
+
 /* memcmp order, a prefix first. */
 int xkv__compare(xkv_bytes a, xkv_bytes b);
 

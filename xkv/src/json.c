@@ -112,13 +112,6 @@ static bool take(struct reader *reader, unsigned char c) {
     return true;
 }
 
-static int hex(unsigned char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Four hexadecimal digits; -1 if they are not. */
 static long take_unit(struct reader *reader) {
     long unit = 0;
@@ -126,7 +119,7 @@ static long take_unit(struct reader *reader) {
     if (reader->end - reader->at < 4)
         return -1;
     for (int i = 0; i < 4; i++) {
-        int digit = hex(*reader->at++);
+        int digit = xkv__hex(*reader->at++);
         if (digit < 0)
             return -1;
         unit = unit << 4 | digit;
