@@ -10,9 +10,10 @@ CRASH_CYCLES ?= 200
 FUZZ_SECONDS ?= 60
 
 # Recursive on purpose: asked when first needed, after setup has installed them.
-LIBS        = $(shell $(PKG_CONFIG) --libs lmdb libxxhash) -lpthread
-CFLAGS_LIBS = $(shell $(PKG_CONFIG) --cflags lmdb libxxhash)
-LIBS_CMOCKA = $(shell $(PKG_CONFIG) --libs cmocka) -ldl
+LIBS        = $(shell $(PKG_CONFIG) --libs lmdb) -lpthread
+CFLAGS_LIBS = $(shell $(PKG_CONFIG) --cflags lmdb)
+# What only tests use: libxxhash is what our XXH64 is compared with.
+LIBS_TESTS = $(shell $(PKG_CONFIG) --libs cmocka libxxhash) -ldl
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Werror
 CFLAGS_ALL = -std=c11 $(WARNINGS) -Ixkv/include -Ixkv/src $(CFLAGS_LIBS) -MMD -MP
@@ -61,7 +62,7 @@ build/$1/%.o: %.c
 
 build/$1/%: build/$1/tests/%.o $$(SOURCES:%.c=build/$1/%.o)
 	@mkdir -p $$(@D)
-	@$2 $$(CFLAGS_$1) $$(LDFLAGS_$1) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_CMOCKA) $$(LIBS)
+	@$2 $$(CFLAGS_$1) $$(LDFLAGS_$1) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_TESTS) $$(LIBS)
 
 # The name, the time it took, and only if it failed what it printed.
 build/$1/%.run: build/$1/%

@@ -30,7 +30,7 @@ warnings() {
     local compiler=$1 file libs
     local flags=(-std=c11 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
         -Werror -Ixkv/include -Ixkv/src)
-    libs=$(pkg-config --cflags lmdb libxxhash)
+    libs=$(pkg-config --cflags lmdb)
     for file in xkv/src/*.c; do
         # shellcheck disable=SC2086 # a list
         "$compiler" "${flags[@]}" $libs -c -o /dev/null "$file" || return 1

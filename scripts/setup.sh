@@ -39,11 +39,11 @@ want_for_build() {
     want build-essential gcc compiler
     want pkg-config pkgconf have pkg-config
     want liblmdb-dev lmdb library lmdb
-    want libxxhash-dev xxhash library libxxhash
 }
 
 want_for_test() {
     want libcmocka-dev cmocka library cmocka
+    want libxxhash-dev xxhash library libxxhash
     want clang llvm have clang
     want clang-format clang-format have clang-format
     want nodejs node have node

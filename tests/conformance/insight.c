@@ -114,7 +114,8 @@ static void case_allocation_stats(struct client *client) {
 
 /* Runs what is right but for one number. */
 static int run_number(struct client *client, int op, unsigned argument, int64_t number) {
-    xkv_command command = {.op = op, .key = LIT("k"), .limit = 1, .count = 1, .ttl_ms = 1};
+    xkv_command command = {
+        .op = op, .key = LIT("k"), .prefix = LIT("k"), .limit = 1, .count = 1, .ttl_ms = 1};
     bool one = xkv_op_describe(op)->arguments & XKV_ARG_CLAIM;
     struct ticket ticket = {"claim-0", "k", 0, 0};
 

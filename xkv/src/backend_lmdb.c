@@ -52,11 +52,11 @@ enum {
     READERS_MAX = 510, /* slots in LMDB's table, over all processes */
     READERS_WAIT_MS = 5000,
     READERS_CHECK_MS = 250,
-    FORMAT_VERSION = 1
+    FORMAT_VERSION = 2
 };
 
 static const size_t map_size_min = 256u << 10, map_size_usual = (size_t)1 << 30;
-static const char format_key[] = "format", tokens_key[] = "tokens";
+static const char format_name[] = "format", tokens_name[] = "tokens", id_name[] = "id";
 
 struct lmdb {
     xkv__backend base;
@@ -175,6 +175,11 @@ static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
         return xkv__fail(XKV_E_DISK_STORE_CORRUPT,
                          "\"%s\" is damaged: a record does not match its checksum; restore it "
                          "from a backup or remove it",
+                         path);
+    case XKV__NEWER:
+        return xkv__fail(other,
+                         "\"%s\" has a record that only a newer version of this extension can "
+                         "read; use the version that wrote it",
                          path);
     case MDB_PANIC:
         return xkv__fail(other,
@@ -833,25 +838,19 @@ static int lmdb_rebuild(xkv__txn *txn) {
 
 static int lmdb_load_tokens(xkv__txn *txn, uint64_t *end) {
     struct lmdb *lmdb = lmdb_of(txn);
-    MDB_val key = {sizeof tokens_key, (void *)(uintptr_t)tokens_key}, value;
-    int code = mdb_get(mine(txn)->mdb, lmdb->records.meta, &key, &value);
+    int code = xkv__meta_get_number(mine(txn)->mdb, &lmdb->records, tokens_name, end);
 
-    *end = 1;
-    if (code == MDB_NOTFOUND)
+    if (code == MDB_NOTFOUND) {
+        *end = 1;
         return XKV_OK;
-    if (code == MDB_SUCCESS && value.mv_size != sizeof *end)
-        code = MDB_CORRUPTED;
-    if (code == MDB_SUCCESS)
-        memcpy(end, value.mv_data, sizeof *end);
+    }
     return fail_read(lmdb, code);
 }
 
 static int lmdb_save_tokens(xkv__txn *txn, uint64_t end) {
-    struct lmdb *lmdb = lmdb_of(txn);
-    MDB_val key = {sizeof tokens_key, (void *)(uintptr_t)tokens_key}, value = {sizeof end, &end};
-
     mine(txn)->tokens_saved = true;
-    return fail_write(txn, mdb_put(mine(txn)->mdb, lmdb->records.meta, &key, &value, 0));
+    return fail_write(
+        txn, xkv__meta_put_number(mine(txn)->mdb, &lmdb_of(txn)->records, tokens_name, end));
 }
 
 static int lmdb_describe(xkv__txn *txn, xkv__facts *facts) {
@@ -911,31 +910,56 @@ static const xkv__backend_ops lmdb_ops = {
     .describe = lmdb_describe,
 };
 
-/* Writes, or checks, the record that says what this file is. */
-static int check_format(struct lmdb *lmdb, MDB_txn *txn, int serialization, bool is_new) {
+enum { ID_SIZE = 16 };
+
+/* What says what this file is; and a random id, which tells it from others. */
+static int write_format(struct lmdb *lmdb, MDB_txn *txn, int serialization) {
+    unsigned char id[ID_SIZE];
+    char text[64];
+    int len = snprintf(text, sizeof text, "xk6-kv %d %s", FORMAT_VERSION,
+                       xkv__serialization_name(serialization));
+
+    xkv__sys.entropy(id, sizeof id);
+    int code = xkv__meta_put(txn, &lmdb->records, format_name, (xkv_bytes){text, (size_t)len});
+    if (code == MDB_SUCCESS)
+        code = xkv__meta_put(txn, &lmdb->records, id_name, (xkv_bytes){id, sizeof id});
+    return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
+}
+
+static int fail_version(const struct lmdb *lmdb, int version) {
+    return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                     "\"%s\" has store format %d; this version knows %d: use the version that "
+                     "wrote it, or another path",
+                     lmdb->file->path, version, FORMAT_VERSION);
+}
+
+/* Format 1, which was never released, had its text without a checksum. */
+static bool is_format_1(const struct lmdb *lmdb, MDB_txn *txn) {
+    static const char start[] = "xk6-kv 1 ";
+    MDB_val at = {sizeof format_name, (void *)(uintptr_t)format_name}, record;
+
+    return mdb_get(txn, lmdb->records.meta, &at, &record) == MDB_SUCCESS &&
+           record.mv_size >= sizeof start && memcmp(record.mv_data, start, sizeof start - 1) == 0;
+}
+
+static int check_format(struct lmdb *lmdb, MDB_txn *txn, int serialization) {
     char text[64], name[16];
-    MDB_val key = {sizeof format_key, (void *)(uintptr_t)format_key}, value;
+    xkv_bytes value;
     int version;
 
-    if (is_new) {
-        int len = snprintf(text, sizeof text, "xk6-kv %d %s", FORMAT_VERSION,
-                           xkv__serialization_name(serialization));
-        value = (MDB_val){(size_t)len + 1, text};
-        return fail_lmdb(lmdb, mdb_put(txn, lmdb->records.meta, &key, &value, 0),
-                         XKV_E_DISK_STORE_OPEN);
-    }
-    int code = mdb_get(txn, lmdb->records.meta, &key, &value);
-    if (code != MDB_SUCCESS || value.mv_size == 0 || value.mv_size > sizeof text)
-        return fail_lmdb(lmdb, MDB_INVALID, XKV_E_DISK_STORE_OPEN);
-    memcpy(text, value.mv_data, value.mv_size);
-    text[value.mv_size - 1] = '\0';
+    if (is_format_1(lmdb, txn))
+        return fail_version(lmdb, 1);
+    int code = xkv__meta_get(txn, &lmdb->records, format_name, &value);
+    if (code == MDB_NOTFOUND || (code == MDB_SUCCESS && value.len >= sizeof text))
+        code = XKV__DAMAGED;
+    if (code != MDB_SUCCESS)
+        return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
+    memcpy(text, value.data, value.len);
+    text[value.len] = '\0';
     if (sscanf(text, "xk6-kv %d %15s", &version, name) != 2)
-        return fail_lmdb(lmdb, MDB_INVALID, XKV_E_DISK_STORE_OPEN);
+        return fail_lmdb(lmdb, XKV__DAMAGED, XKV_E_DISK_STORE_OPEN);
     if (version != FORMAT_VERSION)
-        return xkv__fail(XKV_E_DISK_STORE_OPEN,
-                         "\"%s\" has store format %d; this version knows %d: use the version that "
-                         "wrote it, or another path",
-                         lmdb->file->path, version, FORMAT_VERSION);
+        return fail_version(lmdb, version);
     if (strcmp(name, xkv__serialization_name(serialization)) != 0)
         return xkv__fail(XKV_E_DISK_STORE_OPEN,
                          "\"%s\" was written with serialization \"%s\"; open it with that, or give "
@@ -964,7 +988,7 @@ static int open_databases(struct lmdb *lmdb, MDB_txn *txn, int serialization) {
                          lmdb->file->path);
     if (code != MDB_SUCCESS)
         return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
-    return check_format(lmdb, txn, serialization, is_new);
+    return is_new ? write_format(lmdb, txn, serialization) : check_format(lmdb, txn, serialization);
 }
 
 /* LMDB trusts the pages of its file; so they are checked before it looks at

@@ -20,11 +20,15 @@
 #include <xlocale.h>
 #endif
 
-#include <xxhash.h>
+#include "xxh64.h"
+
+struct hash {
+    uint64_t high, low;
+};
 
 /* A member of an object. */
 struct member {
-    XXH128_hash_t name, value;
+    struct hash name, value;
     size_t index; /* of two with one name the later counts */
 };
 
@@ -32,8 +36,8 @@ struct member {
  * members of objects wait until they can be sorted. */
 struct frame {
     bool is_object;
-    size_t first;           /* of its members */
-    XXH128_hash_t elements; /* all so far */
+    size_t first;         /* of its members */
+    struct hash elements; /* all so far */
 };
 
 struct reader {
@@ -49,8 +53,21 @@ struct reader {
 /* Kinds of values, so that "1" and 1 differ. */
 enum { LITERAL = 1, NUMBER, TEXT, ARRAY, OBJECT };
 
-static XXH128_hash_t hash(int kind, const void *data, size_t len) {
-    return XXH3_128bits_withSeed(data, len, (XXH64_hash_t)kind);
+/* Two hashes under seeds that have nothing in common. */
+static struct hash hash(int kind, const void *data, size_t len) {
+    uint64_t seed = (uint64_t)kind;
+
+    return (struct hash){xkv__xxh64(data, len, seed), xkv__xxh64(data, len, ~seed << 32 | seed)};
+}
+
+static bool same_hash(struct hash a, struct hash b) {
+    return a.high == b.high && a.low == b.low;
+}
+
+static int compare_hashes(const struct hash *a, const struct hash *b) {
+    if (a->high != b->high)
+        return a->high < b->high ? -1 : 1;
+    return (a->low > b->low) - (a->low < b->low);
 }
 
 /* -- Room -------------------------------------------------------------------- */
@@ -71,7 +88,7 @@ static bool make_room(struct reader *reader, void **array, size_t count, size_t 
     return true;
 }
 
-static bool push_member(struct reader *reader, XXH128_hash_t name) {
+static bool push_member(struct reader *reader, struct hash name) {
     void *members = reader->members;
 
     if (!make_room(reader, &members, reader->count, &reader->room, sizeof *reader->members))
@@ -177,7 +194,7 @@ static long take_escape(struct reader *reader) {
     return at ? to[at - from] : -1;
 }
 
-static bool take_text(struct reader *reader, XXH128_hash_t *out) {
+static bool take_text(struct reader *reader, struct hash *out) {
     unsigned char *end = reader->text;
 
     reader->at++; /* the quote */
@@ -248,7 +265,7 @@ static double value_of(const char *text) {
     return value == 0 ? 0 : value; /* -0 is 0 */
 }
 
-static bool take_number(struct reader *reader, XXH128_hash_t *out) {
+static bool take_number(struct reader *reader, struct hash *out) {
     const unsigned char *first = reader->at;
 
     if (!skip_number(reader))
@@ -261,7 +278,7 @@ static bool take_number(struct reader *reader, XXH128_hash_t *out) {
     return true;
 }
 
-static bool take_literal(struct reader *reader, XXH128_hash_t *out) {
+static bool take_literal(struct reader *reader, struct hash *out) {
     static const char *const words[] = {"null", "true", "false"};
 
     for (size_t i = 0; i < 3; i++) {
@@ -275,7 +292,7 @@ static bool take_literal(struct reader *reader, XXH128_hash_t *out) {
     return false;
 }
 
-static bool take_scalar(struct reader *reader, XXH128_hash_t *out) {
+static bool take_scalar(struct reader *reader, struct hash *out) {
     unsigned char c = next(reader);
 
     if (c == '"')
@@ -289,24 +306,24 @@ static bool take_scalar(struct reader *reader, XXH128_hash_t *out) {
 
 static int compare_members(const void *a, const void *b) {
     const struct member *one = a, *other = b;
-    int order = XXH128_cmp(&one->name, &other->name);
+    int order = compare_hashes(&one->name, &other->name);
 
     return order ? order : (one->index > other->index) - (one->index < other->index);
 }
 
 /* The hash of two hashes. */
-static XXH128_hash_t join(int kind, XXH128_hash_t a, XXH128_hash_t b) {
-    XXH128_hash_t both[2] = {a, b};
+static struct hash join(int kind, struct hash a, struct hash b) {
+    struct hash both[2] = {a, b};
     return hash(kind, both, sizeof both);
 }
 
 /* Of the members of an object, sorted by name; of those with one name, of the last. */
-static XXH128_hash_t hash_members(struct member *members, size_t count) {
-    XXH128_hash_t all = {0, 0};
+static struct hash hash_members(struct member *members, size_t count) {
+    struct hash all = {0, 0};
 
     qsort(members, count, sizeof *members, compare_members);
     for (size_t i = 0; i < count; i++) {
-        if (i + 1 < count && XXH128_isEqual(members[i].name, members[i + 1].name))
+        if (i + 1 < count && same_hash(members[i].name, members[i + 1].name))
             continue;
         all = join(OBJECT, all, join(OBJECT, members[i].name, members[i].value));
     }
@@ -318,21 +335,21 @@ static struct frame *innermost(struct reader *reader) {
 }
 
 /* Makes one value of the innermost open array or object. */
-static XXH128_hash_t finish(struct reader *reader) {
+static struct hash finish(struct reader *reader) {
     struct frame *frame = innermost(reader);
-    XXH128_hash_t all = frame->elements;
+    struct hash all = frame->elements;
 
     if (reader->count > frame->first) /* only objects have members */
         all = hash_members(reader->members + frame->first, reader->count - frame->first);
     reader->count = frame->first;
     reader->depth--;
-    return join(frame->is_object ? OBJECT : ARRAY, all, (XXH128_hash_t){0, 0});
+    return join(frame->is_object ? OBJECT : ARRAY, all, (struct hash){0, 0});
 }
 
 /* The name of a member, and the colon behind it; nothing in an array. */
 static bool begin_place(struct reader *reader) {
     const struct frame *frame = innermost(reader);
-    XXH128_hash_t name;
+    struct hash name;
 
     if (!frame || !frame->is_object)
         return true;
@@ -341,7 +358,7 @@ static bool begin_place(struct reader *reader) {
 }
 
 /* Puts a value where it belongs; false if it is the outermost. */
-static bool place(struct reader *reader, XXH128_hash_t value) {
+static bool place(struct reader *reader, struct hash value) {
     struct frame *frame = innermost(reader);
 
     if (!frame)
@@ -354,7 +371,7 @@ static bool place(struct reader *reader, XXH128_hash_t value) {
 }
 
 /* Begins an array or object; an empty one is complete at once. */
-static bool begin(struct reader *reader, bool *complete, XXH128_hash_t *value) {
+static bool begin(struct reader *reader, bool *complete, struct hash *value) {
     bool is_object = *reader->at++ == '{';
 
     if (!push_frame(reader, is_object))
@@ -366,7 +383,7 @@ static bool begin(struct reader *reader, bool *complete, XXH128_hash_t *value) {
 }
 
 /* Reads a value up to where the next one begins: all of it, or the bracket. */
-static bool read_value(struct reader *reader, bool *complete, XXH128_hash_t *value) {
+static bool read_value(struct reader *reader, bool *complete, struct hash *value) {
     unsigned char c = next(reader);
 
     *complete = true;
@@ -377,7 +394,7 @@ static bool read_value(struct reader *reader, bool *complete, XXH128_hash_t *val
 
 /* After a value: closes what ends here. *done when nothing is open any more;
  * then *value is all. */
-static bool go_on(struct reader *reader, XXH128_hash_t *value, bool *done) {
+static bool go_on(struct reader *reader, struct hash *value, bool *done) {
     while (place(reader, *value)) {
         *done = false;
         if (take(reader, ','))
@@ -390,7 +407,7 @@ static bool go_on(struct reader *reader, XXH128_hash_t *value, bool *done) {
     return true;
 }
 
-static bool read_all(struct reader *reader, XXH128_hash_t *out) {
+static bool read_all(struct reader *reader, struct hash *out) {
     bool complete, done = false;
 
     while (!done) {
@@ -403,7 +420,7 @@ static bool read_all(struct reader *reader, XXH128_hash_t *out) {
 }
 
 /* *valid: whether it is JSON. XKV_OK or XKV_E_STORE_FULL. */
-static int hash_json(xkv_bytes json, XXH128_hash_t *out, bool *valid) {
+static int hash_json(xkv_bytes json, struct hash *out, bool *valid) {
     struct reader reader = {.at = json.len > 0 ? json.data : ""};
 
     reader.end = reader.at + json.len;
@@ -417,7 +434,7 @@ static int hash_json(xkv_bytes json, XXH128_hash_t *out, bool *valid) {
 }
 
 int xkv__json_equal(xkv_bytes a, xkv_bytes b, bool *equal) {
-    XXH128_hash_t one, other;
+    struct hash one, other;
     bool valid;
 
     *equal = xkv__compare(a, b) == 0;
@@ -428,6 +445,6 @@ int xkv__json_equal(xkv_bytes a, xkv_bytes b, bool *equal) {
         return error;
     error = hash_json(b, &other, &valid);
     if (error == XKV_OK && valid)
-        *equal = XXH128_isEqual(one, other);
+        *equal = same_hash(one, other);
     return error;
 }

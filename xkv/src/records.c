@@ -21,16 +21,24 @@
  * "meta" counts the links, so that the number of keys is the number of records
  * less that. It is looked at only when there are long keys.
  *
- * Checksums. A record is eight bytes, XXH3 over value and key, and then the
- * value. So a damaged page, or a value under the wrong key, is noticed when it
- * is read.
+ * Records. Everything of ours in the file, links and what is in "meta" included,
+ * is a record:
+ *
+ *     sum (8)   XXH64 over what follows, with that of the key as its seed
+ *     flags (1) what else the record has; none is defined yet
+ *     value
+ *
+ * So a damaged page, or a value under the wrong key, is noticed when it is read.
+ * The key of a link, and of what is in "meta", is the one that LMDB has. Numbers
+ * have the most significant byte first.
  */
 #include "records.h"
 
 #include <errno.h>
-#include <xxhash.h>
 
-enum { LEVEL_SIZE = 8, SUM_SIZE = 8, LINK_MARK = 1 };
+#include "xxh64.h"
+
+enum { LEVEL_SIZE = 8, SUM_SIZE = 8, HEADER_SIZE = SUM_SIZE + 1, LINK_MARK = 1 };
 
 static const char links_name[] = "links";
 
@@ -39,10 +47,6 @@ struct place {
     unsigned char bytes[LEVEL_SIZE + XKV__CHUNK + 1];
     MDB_val val;
 };
-
-static uint64_t checksum(xkv_bytes key, const void *value, size_t len) {
-    return XXH3_64bits_withSeed(value, len, XXH3_64bits(key.data, key.len));
-}
 
 static void put_u64(unsigned char *at, uint64_t number) {
     for (int i = 0; i < 8; i++)
@@ -96,41 +100,67 @@ static xkv_bytes after_chunk(xkv_bytes key) {
     return (xkv_bytes){(const unsigned char *)key.data + XKV__CHUNK, key.len - XKV__CHUNK};
 }
 
-/* A level is always made after the one that links to it, so links lead upwards
- * only; a damaged one cannot lead in a circle. */
-static int read_link(const MDB_val *val, uint64_t from, uint64_t *to) {
-    if (val->mv_size != LEVEL_SIZE)
-        return XKV__DAMAGED;
-    *to = get_u64(val->mv_data);
-    return *to <= from ? XKV__DAMAGED : MDB_SUCCESS;
-}
-
 /* -- Records ----------------------------------------------------------------- */
 
+static uint64_t checksum(xkv_bytes key, const unsigned char *record, size_t size) {
+    return xkv__xxh64(record + SUM_SIZE, size - SUM_SIZE, xkv__xxh64(key.data, key.len, 0));
+}
+
 static int unpack(xkv_bytes key, const MDB_val *record, xkv_bytes *value) {
-    uint64_t sum;
+    const unsigned char *bytes = record->mv_data;
 
     if (!value)
         return MDB_SUCCESS;
-    if (record->mv_size < SUM_SIZE)
+    if (record->mv_size < HEADER_SIZE || get_u64(bytes) != checksum(key, bytes, record->mv_size))
         return XKV__DAMAGED;
-    memcpy(&sum, record->mv_data, SUM_SIZE);
-    value->data = (const unsigned char *)record->mv_data + SUM_SIZE;
-    value->len = record->mv_size - SUM_SIZE;
-    return sum == checksum(key, value->data, value->len) ? MDB_SUCCESS : XKV__DAMAGED;
+    if (bytes[SUM_SIZE] != 0)
+        return XKV__NEWER;
+    *value = (xkv_bytes){bytes + HEADER_SIZE, record->mv_size - HEADER_SIZE};
+    return MDB_SUCCESS;
 }
 
 static int write_record(MDB_txn *txn, MDB_dbi dbi, MDB_val *at, xkv_bytes key, xkv_bytes value) {
-    MDB_val record = {SUM_SIZE + value.len, NULL};
-    uint64_t sum = checksum(key, value.data ? value.data : "", value.len);
+    MDB_val record = {HEADER_SIZE + value.len, NULL};
     int code = mdb_put(txn, dbi, at, &record, MDB_RESERVE);
 
-    if (code == MDB_SUCCESS) {
-        memcpy(record.mv_data, &sum, SUM_SIZE);
-        if (value.len > 0)
-            memcpy((unsigned char *)record.mv_data + SUM_SIZE, value.data, value.len);
-    }
+    if (code != MDB_SUCCESS)
+        return code;
+    unsigned char *bytes = record.mv_data;
+    bytes[SUM_SIZE] = 0;
+    if (value.len > 0)
+        memcpy(bytes + HEADER_SIZE, value.data, value.len);
+    put_u64(bytes, checksum(key, bytes, record.mv_size));
+    return MDB_SUCCESS;
+}
+
+static xkv_bytes bytes_of(const MDB_val *val) {
+    return (xkv_bytes){val->mv_data, val->mv_size};
+}
+
+/* Of a record whose value is a number. */
+static int unpack_number(const MDB_val *key, const MDB_val *record, uint64_t *number) {
+    xkv_bytes value;
+    int code = unpack(bytes_of(key), record, &value);
+
+    if (code == MDB_SUCCESS && value.len != sizeof *number)
+        code = XKV__DAMAGED;
+    if (code == MDB_SUCCESS)
+        *number = get_u64(value.data);
     return code;
+}
+
+static int write_number(MDB_txn *txn, MDB_dbi dbi, MDB_val *at, uint64_t number) {
+    unsigned char bytes[sizeof number];
+
+    put_u64(bytes, number);
+    return write_record(txn, dbi, at, bytes_of(at), (xkv_bytes){bytes, sizeof bytes});
+}
+
+/* A level is always made after the one that links to it, so links lead upwards
+ * only; a damaged one cannot lead in a circle. */
+static int read_link(const MDB_val *at, const MDB_val *link, uint64_t from, uint64_t *to) {
+    int code = unpack_number(at, link, to);
+    return code == MDB_SUCCESS && *to <= from ? XKV__DAMAGED : code;
 }
 
 /* Follows a key's links as far as they go. Levels passed through are noted in
@@ -145,10 +175,10 @@ static int follow(MDB_txn *txn, const xkv__records *in, xkv_bytes key, uint64_t 
     *rest = key;
     while (is_deep(*rest)) {
         uint64_t level = levels[*depth];
-        int code =
-            mdb_get(txn, database(in, level), place(&at, level, first_chunk(*rest), true), &link);
+        place(&at, level, first_chunk(*rest), true);
+        int code = mdb_get(txn, database(in, level), &at.val, &link);
         if (code == MDB_SUCCESS)
-            code = read_link(&link, level, &levels[*depth + 1]);
+            code = read_link(&at.val, &link, level, &levels[*depth + 1]);
         if (code != MDB_SUCCESS)
             return code;
         ++*depth;
@@ -171,33 +201,53 @@ int xkv__record_get(MDB_txn *txn, const xkv__records *in, xkv_bytes key, xkv_byt
     return code == MDB_SUCCESS ? unpack(key, &record, value) : code;
 }
 
+/* -- What is beside the data --------------------------------------------------- */
+
+static MDB_val name_of(const char *name) {
+    return (MDB_val){strlen(name) + 1, (void *)(uintptr_t)name};
+}
+
+int xkv__meta_get(MDB_txn *txn, const xkv__records *in, const char *name, xkv_bytes *value) {
+    MDB_val at = name_of(name), record;
+    int code = mdb_get(txn, in->meta, &at, &record);
+
+    return code == MDB_SUCCESS ? unpack(bytes_of(&at), &record, value) : code;
+}
+
+int xkv__meta_put(MDB_txn *txn, const xkv__records *in, const char *name, xkv_bytes value) {
+    MDB_val at = name_of(name);
+    return write_record(txn, in->meta, &at, bytes_of(&at), value);
+}
+
+int xkv__meta_get_number(MDB_txn *txn, const xkv__records *in, const char *name, uint64_t *number) {
+    MDB_val at = name_of(name), record;
+    int code = mdb_get(txn, in->meta, &at, &record);
+
+    return code == MDB_SUCCESS ? unpack_number(&at, &record, number) : code;
+}
+
+int xkv__meta_put_number(MDB_txn *txn, const xkv__records *in, const char *name, uint64_t number) {
+    MDB_val at = name_of(name);
+    return write_number(txn, in->meta, &at, number);
+}
+
 /* -- Links ------------------------------------------------------------------- */
 
 static int links_count(MDB_txn *txn, const xkv__records *in, uint64_t *count) {
-    MDB_val name = {sizeof links_name, (void *)(uintptr_t)links_name}, value;
-    int code = mdb_get(txn, in->meta, &name, &value);
+    int code = xkv__meta_get_number(txn, in, links_name, count);
 
-    *count = 0;
     if (code == MDB_NOTFOUND)
-        return MDB_SUCCESS;
-    if (code == MDB_SUCCESS && value.mv_size != sizeof *count)
-        return XKV__DAMAGED;
-    if (code == MDB_SUCCESS)
-        *count = get_u64(value.mv_data);
-    return code;
+        *count = 0;
+    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
 }
 
 static int links_add(MDB_txn *txn, const xkv__records *in, int change) {
-    MDB_val name = {sizeof links_name, (void *)(uintptr_t)links_name};
-    unsigned char bytes[8];
-    MDB_val value = {sizeof bytes, bytes};
     uint64_t count;
     int code = links_count(txn, in, &count);
 
     if (code != MDB_SUCCESS)
         return code;
-    put_u64(bytes, count + (uint64_t)(int64_t)change);
-    return mdb_put(txn, in->meta, &name, &value, 0);
+    return xkv__meta_put_number(txn, in, links_name, count + (uint64_t)(int64_t)change);
 }
 
 /* A number that no level has: one more than the last. */
@@ -217,11 +267,8 @@ static int free_level(MDB_txn *txn, const xkv__records *in, uint64_t *level) {
 static int add_link(MDB_txn *txn, const xkv__records *in, uint64_t level, xkv_bytes chunk,
                     uint64_t to) {
     struct place at;
-    unsigned char bytes[LEVEL_SIZE];
-    MDB_val link = {LEVEL_SIZE, bytes};
+    int code = write_number(txn, database(in, level), place(&at, level, chunk, true), to);
 
-    put_u64(bytes, to);
-    int code = mdb_put(txn, database(in, level), place(&at, level, chunk, true), &link, 0);
     return code == MDB_SUCCESS ? links_add(txn, in, 1) : code;
 }
 
@@ -305,7 +352,7 @@ int xkv__record_del(MDB_txn *txn, const xkv__records *in, xkv_bytes key) {
 }
 
 int xkv__record_clear(MDB_txn *txn, const xkv__records *in) {
-    MDB_val name = {sizeof links_name, (void *)(uintptr_t)links_name};
+    MDB_val name = name_of(links_name);
     int code = mdb_drop(txn, in->data, 0);
 
     if (code == MDB_SUCCESS)
@@ -364,12 +411,12 @@ static int piece_of(const xkv__record_cursor *cursor, const MDB_val *val, xkv_by
 
 /* Steps down through the link that the cursor stands on. */
 static int enter(xkv__record_cursor *cursor, MDB_txn *txn, const xkv__records *in, xkv_bytes chunk,
-                 const MDB_val *link) {
+                 const MDB_val *at, const MDB_val *link) {
     if (((size_t)cursor->depth + 1) * XKV__CHUNK >= XKV_KEY_MAX)
         return XKV__DAMAGED;
     int code = open_cursor(cursor, txn, in, cursor->depth + 1);
     if (code == MDB_SUCCESS)
-        code = read_link(link, cursor->level[cursor->depth], &cursor->level[cursor->depth + 1]);
+        code = read_link(at, link, cursor->level[cursor->depth], &cursor->level[cursor->depth + 1]);
     if (code != MDB_SUCCESS)
         return code;
     memcpy(cursor->key + (size_t)cursor->depth * XKV__CHUNK, chunk.data, XKV__CHUNK);
@@ -417,7 +464,7 @@ static int settle_on(xkv__record_cursor *cursor, MDB_txn *txn, const xkv__record
         if (piece.len <= XKV__CHUNK)
             break;
         piece.len = XKV__CHUNK;
-        code = enter(cursor, txn, in, piece, record);
+        code = enter(cursor, txn, in, piece, at, record);
         if (code != MDB_SUCCESS)
             return code;
         code = first_of_level(cursor, at, record);
@@ -455,7 +502,7 @@ int xkv__record_seek(xkv__record_cursor *cursor, MDB_txn *txn, const xkv__record
                      memcmp(at.mv_data, where.bytes, size) == 0;
         if (!exact)
             break;
-        code = enter(cursor, txn, in, piece, &record);
+        code = enter(cursor, txn, in, piece, &at, &record);
         from = after_chunk(from);
     }
     return settle_on(cursor, txn, in, code, &at, &record, key, value);

@@ -5,7 +5,8 @@
  * with all others, and checksums. See records.c for the layout.
  *
  * All functions return an LMDB code: MDB_SUCCESS, MDB_NOTFOUND, …; XKV__DAMAGED
- * for a record whose checksum is wrong; ENOMEM. Bytes that they return stay
+ * for a record whose checksum is wrong, XKV__NEWER for one that has what only a
+ * newer version knows; ENOMEM. Bytes that they return stay
  * valid until the next write in the transaction or its end.
  */
 #ifndef XKV_RECORDS_H
@@ -16,7 +17,7 @@
 #include <lmdb.h>
 
 /* Outside the ranges of errno and of LMDB's codes. */
-enum { XKV__DAMAGED = -29999 };
+enum { XKV__DAMAGED = -29999, XKV__NEWER = -29998 };
 
 /* The named databases of a store. */
 typedef struct xkv__records {
@@ -36,6 +37,12 @@ int xkv__record_put(MDB_txn *txn, const xkv__records *in, xkv_bytes key, xkv_byt
 int xkv__record_del(MDB_txn *txn, const xkv__records *in, xkv_bytes key);
 int xkv__record_clear(MDB_txn *txn, const xkv__records *in);
 int xkv__record_count(MDB_txn *txn, const xkv__records *in, uint64_t *count);
+
+/* What describes the store, by name: bytes or numbers. Names are literals. */
+int xkv__meta_get(MDB_txn *txn, const xkv__records *in, const char *name, xkv_bytes *value);
+int xkv__meta_put(MDB_txn *txn, const xkv__records *in, const char *name, xkv_bytes value);
+int xkv__meta_get_number(MDB_txn *txn, const xkv__records *in, const char *name, uint64_t *number);
+int xkv__meta_put_number(MDB_txn *txn, const xkv__records *in, const char *name, uint64_t number);
 
 /* A walk over the records in key order. Start with all zero; close it before
  * its transaction ends. Writes make its position invalid until the next seek. */
