@@ -949,7 +949,9 @@ static int check_format(struct lmdb *lmdb, MDB_txn *txn, int serialization) {
 
     if (is_format_1(lmdb, txn))
         return fail_version(lmdb, 1);
-    int code = xkv__meta_get(txn, &lmdb->records, format_name, &value);
+    int code = xkv__meta_check(txn, &lmdb->records);
+    if (code == MDB_SUCCESS)
+        code = xkv__meta_get(txn, &lmdb->records, format_name, &value);
     if (code == MDB_NOTFOUND || (code == MDB_SUCCESS && value.len >= sizeof text))
         code = XKV__DAMAGED;
     if (code != MDB_SUCCESS)

@@ -231,6 +231,23 @@ int xkv__meta_put_number(MDB_txn *txn, const xkv__records *in, const char *name,
     return write_number(txn, in->meta, &at, number);
 }
 
+int xkv__meta_check(MDB_txn *txn, const xkv__records *in) {
+    MDB_cursor *cursor;
+    MDB_val at, record;
+    xkv_bytes value;
+    int code = mdb_cursor_open(txn, in->meta, &cursor);
+
+    if (code != MDB_SUCCESS)
+        return code;
+    while ((code = mdb_cursor_get(cursor, &at, &record, MDB_NEXT)) == MDB_SUCCESS) {
+        code = unpack(bytes_of(&at), &record, &value);
+        if (code != MDB_SUCCESS)
+            break;
+    }
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+}
+
 /* -- Links ------------------------------------------------------------------- */
 
 static int links_count(MDB_txn *txn, const xkv__records *in, uint64_t *count) {

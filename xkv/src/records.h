@@ -44,6 +44,10 @@ int xkv__meta_put(MDB_txn *txn, const xkv__records *in, const char *name, xkv_by
 int xkv__meta_get_number(MDB_txn *txn, const xkv__records *in, const char *name, uint64_t *number);
 int xkv__meta_put_number(MDB_txn *txn, const xkv__records *in, const char *name, uint64_t number);
 
+/* Checks all that describes the store. A name that has changed is noticed by the
+ * checksum of what it names; asked for by itself, it would only not be there. */
+int xkv__meta_check(MDB_txn *txn, const xkv__records *in);
+
 /* A walk over the records in key order. Start with all zero; close it before
  * its transaction ends. Writes make its position invalid until the next seek. */
 typedef struct xkv__record_cursor {
