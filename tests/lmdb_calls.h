@@ -1,0 +1,155 @@
+/*
+ * lmdb_calls.h - stands between the library and LMDB
+ *
+ * LMDB is a shared library, so a program that defines its functions sees each call
+ * of the library's, and may answer it as a failing LMDB would. What LMDB calls
+ * itself passes.
+ */
+#ifndef XKV_TESTS_LMDB_CALLS_H
+#define XKV_TESTS_LMDB_CALLS_H
+
+#include "support.h"
+
+#include <dlfcn.h>
+#include <lmdb.h>
+#include <stdatomic.h>
+
+#define LMDB_CALLS(_)                                                                              \
+    _(env_create, (MDB_env * *env), (env))                                                         \
+    _(env_set_maxdbs, (MDB_env * env, MDB_dbi dbs), (env, dbs))                                    \
+    _(env_set_maxreaders, (MDB_env * env, unsigned n), (env, n))                                   \
+    _(env_set_mapsize, (MDB_env * env, size_t size), (env, size))                                  \
+    _(env_get_fd, (MDB_env * env, mdb_filehandle_t * fd), (env, fd))                               \
+    _(env_sync, (MDB_env * env, int force), (env, force))                                          \
+    _(txn_renew, (MDB_txn * txn), (txn))                                                           \
+    _(dbi_open, (MDB_txn * txn, const char *name, unsigned flags, MDB_dbi *dbi),                   \
+      (txn, name, flags, dbi))                                                                     \
+    _(stat, (MDB_txn * txn, MDB_dbi dbi, MDB_stat * stat), (txn, dbi, stat))                       \
+    _(get, (MDB_txn * txn, MDB_dbi dbi, MDB_val * key, MDB_val * data), (txn, dbi, key, data))     \
+    _(put, (MDB_txn * txn, MDB_dbi dbi, MDB_val * key, MDB_val * data, unsigned flags),            \
+      (txn, dbi, key, data, flags))                                                                \
+    _(del, (MDB_txn * txn, MDB_dbi dbi, MDB_val * key, MDB_val * data), (txn, dbi, key, data))     \
+    _(drop, (MDB_txn * txn, MDB_dbi dbi, int deletes), (txn, dbi, deletes))                        \
+    _(cursor_open, (MDB_txn * txn, MDB_dbi dbi, MDB_cursor * *cursor), (txn, dbi, cursor))         \
+    _(cursor_get, (MDB_cursor * cursor, MDB_val * key, MDB_val * data, MDB_cursor_op op),          \
+      (cursor, key, data, op))
+
+#define LMDB_NAME(name, parameters, arguments) CALL_##name,
+enum lmdb_call { LMDB_CALLS(LMDB_NAME) CALL_env_open, CALL_txn_begin, CALL_txn_commit, CALL_END };
+#undef LMDB_NAME
+
+#define LMDB_NAME(name, parameters, arguments) "mdb_" #name,
+static const char *const lmdb_call_names[CALL_END] = {LMDB_CALLS(LMDB_NAME) "mdb_env_open",
+                                                      "mdb_txn_begin", "mdb_txn_commit"};
+#undef LMDB_NAME
+
+static struct {
+    enum lmdb_call call;
+    _Atomic int at, count; /* which of those fails, 0: none; how many there were */
+    _Atomic int times;     /* how many fail from there on */
+    int code;              /* what it returns */
+    _Atomic long live;     /* transactions that have begun and not ended */
+    MDB_env *env;          /* the last one that was opened */
+    /* Around a commit: nothing of it can be seen yet; all of it can. */
+    void (*before_commit)(void), (*after_commit)(void);
+} lmdb_calls = {.times = 1};
+
+static _Thread_local int lmdb_inside; /* LMDB itself calls */
+
+static inline void lmdb_fail_at(enum lmdb_call call, int at, int code) {
+    atomic_store(&lmdb_calls.at, 0);
+    lmdb_calls.call = call;
+    lmdb_calls.code = code;
+    atomic_store(&lmdb_calls.count, 0);
+    atomic_store(&lmdb_calls.at, at);
+}
+
+/* Ends the failing; whether it came to that. */
+static inline bool lmdb_failed(void) {
+    int at = atomic_exchange(&lmdb_calls.at, 0);
+    return at != 0 && atomic_load(&lmdb_calls.count) >= at;
+}
+
+static inline bool lmdb_call_fails(enum lmdb_call call) {
+    int at = atomic_load(&lmdb_calls.at);
+
+    if (at == 0 || lmdb_inside > 0 || call != lmdb_calls.call)
+        return false;
+    int count = atomic_fetch_add(&lmdb_calls.count, 1) + 1;
+    return count >= at && count < at + atomic_load(&lmdb_calls.times);
+}
+
+static inline void lmdb_find(const char *name, void *pointer, size_t size) {
+    void *found = dlsym(RTLD_NEXT, name);
+
+    MUST(found && size == sizeof found);
+    memcpy(pointer, &found, size);
+}
+
+#define LMDB_DEFINE(name, parameters, arguments)                                                   \
+    int mdb_##name parameters {                                                                    \
+        int(*real) parameters;                                                                     \
+        if (lmdb_call_fails(CALL_##name))                                                          \
+            return lmdb_calls.code;                                                                \
+        lmdb_find("mdb_" #name, &real, sizeof real);                                               \
+        lmdb_inside++;                                                                             \
+        int code = real arguments;                                                                 \
+        lmdb_inside--;                                                                             \
+        return code;                                                                               \
+    }
+LMDB_CALLS(LMDB_DEFINE)
+#undef LMDB_DEFINE
+
+int mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode) {
+    int (*real)(MDB_env *, const char *, unsigned, mdb_mode_t);
+
+    if (lmdb_call_fails(CALL_env_open))
+        return lmdb_calls.code;
+    lmdb_find("mdb_env_open", &real, sizeof real);
+    lmdb_calls.env = env;
+    return real(env, path, flags, mode);
+}
+
+int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn) {
+    int (*real)(MDB_env *, MDB_txn *, unsigned, MDB_txn **);
+
+    if (lmdb_call_fails(CALL_txn_begin))
+        return lmdb_calls.code;
+    lmdb_find("mdb_txn_begin", &real, sizeof real);
+    lmdb_inside++;
+    int code = real(env, parent, flags, txn);
+    lmdb_inside--;
+    lmdb_calls.live += lmdb_inside == 0 && code == MDB_SUCCESS;
+    return code;
+}
+
+void mdb_txn_abort(MDB_txn *txn) {
+    void (*real)(MDB_txn *);
+
+    lmdb_find("mdb_txn_abort", &real, sizeof real);
+    lmdb_calls.live -= lmdb_inside == 0 && txn;
+    lmdb_inside++;
+    real(txn);
+    lmdb_inside--;
+}
+
+int mdb_txn_commit(MDB_txn *txn) {
+    int (*real)(MDB_txn *);
+
+    if (lmdb_call_fails(CALL_txn_commit)) {
+        mdb_txn_abort(txn);
+        return lmdb_calls.code;
+    }
+    lmdb_find("mdb_txn_commit", &real, sizeof real);
+    if (lmdb_calls.before_commit)
+        lmdb_calls.before_commit();
+    lmdb_calls.live -= lmdb_inside == 0;
+    lmdb_inside++;
+    int code = real(txn);
+    lmdb_inside--;
+    if (lmdb_calls.after_commit)
+        lmdb_calls.after_commit();
+    return code;
+}
+
+#endif
