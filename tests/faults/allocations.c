@@ -227,6 +227,21 @@ static xkv_items claims_of(unsigned from, unsigned to) {
     return items;
 }
 
+/* Keys that are repeated, there before and not: undone in the wrong order they
+ * would become what they were in between. */
+static xkv_items repeated_entries(void) {
+    xkv_items items = {NULL, 0, 0};
+    char key[32], value[32];
+
+    for (unsigned i = 0; i < 12; i++) {
+        xkv_bytes content = bytes_of(value, (size_t)snprintf(value, sizeof value, "time %u", i));
+        items_add(&items, LIT("key:001"), content);
+        items_add(&items, LIT("repeated"), content);
+        items_add(&items, key_number(key, 500 + i), content);
+    }
+    return items;
+}
+
 static xkv_items many_entries(void) {
     xkv_items items = {NULL, 0, 0};
     char key[32];
@@ -334,6 +349,7 @@ static void make_reading_commands(void) {
 }
 
 static void make_batches(void) {
+    add_with((xkv_command){.op = XKV_OP_SET_MANY}, repeated_entries());
     add_with((xkv_command){.op = XKV_OP_SET_MANY}, many_entries());
     add_with((xkv_command){.op = XKV_OP_SET_MANY}, ENTRIES("key:001", "1", "bad", "\xFF"));
     add_with((xkv_command){.op = XKV_OP_DELETE_MANY}, KEYS("key:012", "missing", "key:012"));
