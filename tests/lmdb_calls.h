@@ -45,11 +45,12 @@ static const char *const lmdb_call_names[CALL_END] = {LMDB_CALLS(LMDB_NAME) "mdb
 
 static struct {
     enum lmdb_call call;
-    _Atomic int at, count; /* which of those fails, 0: none; how many there were */
-    _Atomic int times;     /* how many fail from there on */
-    int code;              /* what it returns */
-    _Atomic long live;     /* transactions that have begun and not ended */
-    MDB_env *env;          /* the last one that was opened */
+    _Atomic int at, count;                /* which of those fails, 0: none; how many there were */
+    _Atomic int times;                    /* how many fail from there on */
+    int code;                             /* what it returns */
+    _Atomic long live;                    /* transactions that have begun and not ended */
+    MDB_env *env;                         /* the last one that was opened */
+    void (*on_call)(enum lmdb_call call); /* before each of them */
     /* Around a commit: nothing of it can be seen yet; all of it can. */
     void (*before_commit)(void), (*after_commit)(void);
 } lmdb_calls = {.times = 1};
@@ -73,6 +74,8 @@ static inline bool lmdb_failed(void) {
 static inline bool lmdb_call_fails(enum lmdb_call call) {
     int at = atomic_load(&lmdb_calls.at);
 
+    if (lmdb_calls.on_call && lmdb_inside == 0)
+        lmdb_calls.on_call(call);
     if (at == 0 || lmdb_inside > 0 || call != lmdb_calls.call)
         return false;
     int count = atomic_fetch_add(&lmdb_calls.count, 1) + 1;

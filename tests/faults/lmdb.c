@@ -1,0 +1,482 @@
+/*
+ * lmdb.c - every call to LMDB fails in turn; and its table of readers
+ *
+ * Whatever fails: an error comes back, what the store held is as it was, no
+ * transaction of LMDB's is left behind, and the store goes on, or says that it
+ * must be opened anew.
+ */
+#include "../child.h"
+#include "../items.h"
+#include "../lmdb_calls.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+/* The library sleeps only while it waits for others: here there are none. */
+int nanosleep(const struct timespec *time, struct timespec *left) {
+    (void)time, (void)left;
+    return sched_yield();
+}
+
+/* -- A store ----------------------------------------------------------------- */
+
+enum { NUMBERS = 20, LONG = 1300, SLOTS = 32 };
+
+static char long_key[LONG + 1];
+
+struct subject {
+    xkv_options options;
+    struct client client;
+    char path[PATH_SIZE];
+};
+
+static xkv_bytes number_key(char out[32], unsigned n) {
+    return bytes_of(out, (size_t)snprintf(out, 32, "key:%02u", n));
+}
+
+static void fill(struct subject *subject) {
+    struct client *client = &subject->client;
+    xkv_command claim = {.op = XKV_OP_CLAIM_KEY, .key = LIT("key:01"), .ttl_ms = XKV_TTL_MAX};
+    xkv_items items = NO_ITEMS;
+    char key[32];
+
+    for (unsigned n = 0; n < NUMBERS; n++)
+        items_add(&items, number_key(key, n), LIT("7"));
+    items_add(&items, bytes_of(long_key, LONG), LIT("7"));
+    items_add(&items, bytes_of(long_key, LONG + 1), LIT("7"));
+    MUST(do_plain(client, XKV_OP_CLEAR) == XKV_OK);
+    MUST(do_list_of(client, XKV_OP_SET_MANY, items) == XKV_OK);
+    MUST(client_run(client, &claim) == XKV_OK && client->reply.number == 1);
+}
+
+static void subject_open(struct subject *subject, int durability, bool track_keys) {
+    static unsigned stores;
+    char file[32];
+
+    snprintf(file, sizeof file, "%u.kv", stores++);
+    subject->options = disk_options(test_path(subject->path, file));
+    subject->options.serialization = XKV_STRING;
+    subject->options.durability = durability;
+    subject->options.track_keys = track_keys;
+    subject->options.initial_map_size = 1 << 20;
+    client_open(&subject->client, &subject->options, false);
+    fill(subject);
+}
+
+static void subject_close(struct subject *subject) {
+    client_close(&subject->client);
+    assert_int_equal(lmdb_calls.live, 0);
+}
+
+/* Everything that can be seen of it, as text that the caller frees. */
+static char *view(struct subject *subject) {
+    struct client *client = &subject->client;
+    char *text;
+
+    MUST(do_list(client, NOTHING, 0) == XKV_OK);
+    char *list = strdup(reply_text(&client->reply));
+    MUST(do_random(client, NOTHING) == XKV_OK);
+    int64_t pool = client->reply.number;
+    MUST(do_prefix(client, XKV_OP_ALLOCATION_STATS, NOTHING) == XKV_OK);
+    MUST(list &&
+         asprintf(&text, "%s\n%" PRId64 "\n%s", list, pool, reply_text(&client->reply)) > 0);
+    free(list);
+    return text;
+}
+
+/* -- Commands ---------------------------------------------------------------- */
+
+static xkv_items some_entries(void) {
+    xkv_items items = ENTRIES("key:01", "8", "new", "8", "key:01", "9");
+    items_add(&items, bytes_of(long_key, LONG - 1), LIT("8"));
+    return items;
+}
+
+enum { COMMANDS = 24 };
+
+static xkv_items entries, keys;
+
+static size_t make_commands(xkv_command out[COMMANDS]) {
+    const xkv_bytes deep = {long_key, LONG}, deeper = {long_key, LONG - 9};
+    const xkv_command commands[] = {
+        {.op = XKV_OP_GET, .key = LIT("key:02")},
+        {.op = XKV_OP_GET, .key = deep},
+        {.op = XKV_OP_EXISTS, .key = deep},
+        {.op = XKV_OP_LIST},
+        {.op = XKV_OP_LIST, .prefix = deep},
+        {.op = XKV_OP_SIZE},
+        {.op = XKV_OP_COUNT, .prefix = LIT("key")},
+        {.op = XKV_OP_RANDOM_KEY},
+        {.op = XKV_OP_RANDOM_KEY, .prefix = LIT("key:1")},
+        {.op = XKV_OP_STATS},
+        {.op = XKV_OP_ALLOCATION_STATS, .prefix = LIT("key:0")},
+        {.op = XKV_OP_REBUILD_KEY_LIST},
+        {.op = XKV_OP_SET, .key = LIT("key:02"), .value = LIT("8")},
+        {.op = XKV_OP_SET, .key = deeper, .value = LIT("8")},
+        {.op = XKV_OP_DELETE, .key = deep},
+        {.op = XKV_OP_INCREMENT_BY, .key = LIT("key:03"), .delta = 1},
+        {.op = XKV_OP_COMPARE_AND_DELETE, .key = LIT("key:01"), .expected = LIT("7")},
+        {.op = XKV_OP_DELETE_BY_PREFIX, .prefix = LIT("key:1"), .limit = 100},
+        {.op = XKV_OP_SET_MANY, .items = xkv_items_bytes(&entries)},
+        {.op = XKV_OP_GET_MANY, .items = xkv_items_bytes(&keys)},
+        {.op = XKV_OP_DELETE_MANY, .items = xkv_items_bytes(&keys)},
+        {.op = XKV_OP_CLAIM_RANDOM, .prefix = LIT("key")},
+        {.op = XKV_OP_POP_RANDOM, .prefix = LIT("key")},
+        {.op = XKV_OP_CLEAR},
+    };
+
+    memcpy(out, commands, sizeof commands);
+    return COUNT(commands);
+}
+
+/* -- Each call fails --------------------------------------------------------- */
+
+static bool is_error_of_disk(int status) {
+    return status == XKV_E_DISK_STORE_READ || status == XKV_E_DISK_STORE_WRITE ||
+           status == XKV_E_DISK_STORE_CORRUPT || status == XKV_E_KEY_LIST_REBUILD;
+}
+
+static void assert_as_before(struct subject *subject, const char *before) {
+    char *after = view(subject);
+
+    assert_string_equal(after, before);
+    free(after);
+}
+
+static void reopen(struct subject *subject) {
+    subject_close(subject);
+    client_open(&subject->client, &subject->options, false);
+    fill(subject);
+}
+
+/* What may follow from call number n failing. Whether it came to that. */
+static bool run_failing(struct subject *subject, const xkv_command *command, enum lmdb_call call,
+                        int n) {
+    char *before = view(subject);
+
+    lmdb_fail_at(call, n, EIO);
+    int status = client_run(&subject->client, command);
+    bool failed = lmdb_failed();
+    bool looks = xkv_op_describe(command->op)->access == XKV_ACCESS_ORDERED;
+    if (failed && status == XKV_OK && !looks) /* those are tried again without the writes */
+        fail_msg("%s: %s number %d fails, and nothing follows", xkv_op_describe(command->op)->name,
+                 lmdb_call_names[call], n);
+    assert_true(status == XKV_OK || (is_error_of_disk(status) && subject->client.reply.len > 0));
+    assert_in_range(lmdb_calls.live, 0, 2);                /* an idle one of each thread */
+    bool done = status == XKV_OK || call == CALL_env_sync; /* which comes after the commit */
+    if (!done)
+        assert_as_before(subject, before);
+    free(before);
+    if (call == CALL_txn_commit || call == CALL_env_sync)
+        reopen(subject);
+    else if (done)
+        fill(subject);
+    return failed;
+}
+
+static void fail_all_calls(int durability, bool track_keys) {
+    xkv_command commands[COMMANDS];
+    size_t count = make_commands(commands);
+    struct subject subject;
+
+    subject_open(&subject, durability, track_keys);
+    for (size_t i = 0; i < count; i++) {
+        for (int call = 0; call < CALL_END; call++) {
+            for (int n = 1; run_failing(&subject, &commands[i], (enum lmdb_call)call, n); n++)
+                assert_in_range(n, 0, 2000);
+        }
+    }
+    subject_close(&subject);
+}
+
+static void test_commands(void **state) {
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        fail_all_calls(i / 2 ? XKV_DURABILITY_NONE : XKV_DURABILITY_FULL, i % 2);
+}
+
+/* -- What an error of LMDB's becomes ------------------------------------------ */
+
+static void test_errors(void **state) {
+    static const struct {
+        int code, error;
+        const char *says;
+    } rows[] = {
+        {MDB_NOTFOUND, XKV_E_KEY_NOT_FOUND, "key:02"},
+        {MDB_TXN_FULL, XKV_E_STORE_FULL, "in one step"},
+        {ENOMEM, XKV_E_STORE_FULL, "memory"},
+        {ENOSPC, XKV_E_STORE_FULL, "disk is full"},
+        {EDQUOT, XKV_E_STORE_FULL, "quota"},
+        {EFBIG, XKV_E_STORE_FULL, "grow"},
+        {EAGAIN, XKV_E_DISK_STORE_OPEN, "PID namespace"},
+        {MDB_PANIC, XKV_E_DISK_STORE_READ, "reopen"},
+        {MDB_BAD_TXN, XKV_E_DISK_STORE_CORRUPT, "while it was open"},
+        {MDB_CORRUPTED, XKV_E_DISK_STORE_CORRUPT, "damaged"},
+        {MDB_PAGE_NOTFOUND, XKV_E_DISK_STORE_CORRUPT, "damaged"},
+        {MDB_INVALID, XKV_E_DISK_STORE_CORRUPT, "damaged"},
+        {MDB_VERSION_MISMATCH, XKV_E_DISK_STORE_CORRUPT, "damaged"},
+        {EIO, XKV_E_DISK_STORE_READ, "code 5"},
+    };
+    struct subject subject;
+
+    (void)state;
+    subject_open(&subject, XKV_DURABILITY_FULL, false);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        lmdb_fail_at(CALL_get, 1, rows[i].code);
+        assert_int_equal(do_get(&subject.client, LIT("key:02")), rows[i].error);
+        assert_true(lmdb_failed());
+        if (!answer_says(&subject.client, rows[i].says))
+            fail_msg("%d: %.*s", rows[i].code, (int)subject.client.reply.len,
+                     (const char *)subject.client.reply.data);
+    }
+    subject_close(&subject);
+}
+
+/* What only means "wait" or "grow" is no error. */
+static void test_what_passes(void **state) {
+    static const struct {
+        enum lmdb_call call;
+        int code;
+        int op;
+    } rows[] = {
+        {CALL_txn_renew, MDB_READERS_FULL, XKV_OP_GET},
+        {CALL_txn_renew, MDB_MAP_RESIZED, XKV_OP_GET},
+        {CALL_put, MDB_MAP_FULL, XKV_OP_SET},
+        {CALL_txn_commit, MDB_MAP_FULL, XKV_OP_SET},
+        {CALL_del, MDB_MAP_FULL, XKV_OP_DELETE},
+        {CALL_drop, MDB_MAP_FULL, XKV_OP_CLEAR},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+        struct subject subject;
+        const xkv_command command = {.op = rows[i / 2].op, .key = LIT("key:02"), .value = LIT("8")};
+        subject_open(&subject, i % 2 ? XKV_DURABILITY_NONE : XKV_DURABILITY_FULL, i % 2);
+        MUST(do_get(&subject.client, LIT("key:02")) == XKV_OK);
+        lmdb_fail_at(rows[i / 2].call, 1, rows[i / 2].code);
+        client_run(&subject.client, &command);
+        assert_int_equal(told(&subject.client), XKV_OK);
+        assert_true(lmdb_failed());
+        subject_close(&subject);
+    }
+}
+
+enum { FOR_EVER = 1 << 20 };
+
+/* A table of readers that stays full. */
+static void test_too_many_readers(void **state) {
+    char message[XKV_MESSAGE_SIZE] = "";
+    struct subject subject;
+    xkv_store *store;
+
+    (void)state;
+    subject_open(&subject, XKV_DURABILITY_FULL, false);
+    MUST(do_get(&subject.client, LIT("key:02")) == XKV_OK);
+    lmdb_fail_at(CALL_txn_renew, 1, MDB_READERS_FULL); /* then there is no idle one */
+    assert_int_equal(do_get(&subject.client, LIT("key:02")), XKV_OK);
+    lmdb_failed();
+    client_close(&subject.client);
+    lmdb_calls.times = FOR_EVER;
+    lmdb_fail_at(CALL_txn_begin, 1, MDB_READERS_FULL);
+    assert_int_equal(xkv_open(&subject.options, &store, message, sizeof message),
+                     XKV_E_DISK_STORE_READ);
+    lmdb_failed();
+    assert_non_null(strstr(message, "510 readers"));
+    client_open(&subject.client, &subject.options, false);
+    lmdb_fail_at(CALL_txn_begin, 1, MDB_READERS_FULL);
+    assert_int_equal(do_get(&subject.client, LIT("key:02")), XKV_E_DISK_STORE_READ);
+    assert_true(answer_says(&subject.client, "510 readers"));
+    lmdb_failed();
+    lmdb_calls.times = 1;
+    assert_int_equal(do_get(&subject.client, LIT("key:02")), XKV_OK);
+    subject_close(&subject);
+}
+
+/* -- Opening ----------------------------------------------------------------- */
+
+static bool open_failing(const xkv_options *options, enum lmdb_call call, int n, int code) {
+    char message[XKV_MESSAGE_SIZE] = "";
+    xkv_store *store;
+
+    lmdb_fail_at(call, n, code);
+    int status = xkv_open(options, &store, message, sizeof message);
+    bool failed = lmdb_failed();
+    if (status == XKV_OK)
+        xkv_close(store);
+    else
+        assert_true(failed && strlen(message) > 0);
+    bool asks_for_format_1 = call == CALL_get && n == 1; /* what fails, fails once more */
+    if (failed && status == XKV_OK && code == EIO && !asks_for_format_1)
+        fail_msg("%s number %d fails, and nothing follows", lmdb_call_names[call], n);
+    assert_int_equal(lmdb_calls.live, 0);
+    return failed;
+}
+
+/* How a store is opened: made, found, read only; with the index and without. */
+static void test_opening(void **state) {
+    static const int codes[] = {EIO, ENOMEM};
+
+    (void)state;
+    for (unsigned i = 0; i < 6 * COUNT(codes); i++) {
+        struct subject subject;
+        int code = codes[i / 6];
+        subject_open(&subject, XKV_DURABILITY_FULL, i % 2);
+        subject_close(&subject);
+        subject.options.read_only = i / 2 % 3 == 2;
+        for (int call = 0; call < CALL_END; call++) {
+            bool failed = true;
+            for (int n = 1; failed; n++) {
+                if (i / 2 % 3 == 0)
+                    unlink(subject.path);
+                failed = open_failing(&subject.options, (enum lmdb_call)call, n, code);
+            }
+        }
+    }
+}
+
+static void test_opening_without_permission(void **state) {
+    static const int codes[] = {EACCES, EROFS};
+    char path[PATH_SIZE], message[XKV_MESSAGE_SIZE];
+    xkv_options options = disk_options(test_path(path, "permission.kv"));
+    xkv_store *store;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(codes); i++) {
+        lmdb_fail_at(CALL_env_open, 1, codes[i]);
+        assert_int_equal(xkv_open(&options, &store, message, sizeof message),
+                         XKV_E_DISK_STORE_OPEN);
+        assert_non_null(strstr(message, "permission denied"));
+        lmdb_failed();
+    }
+}
+
+/* -- The table of readers ---------------------------------------------------- */
+
+enum { THREADS = 2 * SLOTS + 5 };
+
+static pthread_barrier_t all_read;
+
+static void meet(enum lmdb_call call) {
+    if (call == CALL_get)
+        pthread_barrier_wait(&all_read);
+}
+
+static void *get_one(void *argument) {
+    xkv_command get = {.op = XKV_OP_GET, .key = LIT("key:02")};
+    xkv_reply reply;
+
+    xkv_reply_init(&reply, NULL, 0);
+    MUST(xkv_exec(argument, &get, &reply) == XKV_OK);
+    xkv_reply_clear(&reply);
+    return NULL;
+}
+
+/* As many threads read at the same moment as there are, and then none: what is
+ * kept of that are SLOTS transactions. */
+static void test_idle_readers_are_few(void **state) {
+    pthread_t threads[THREADS];
+    struct subject subject;
+
+    (void)state;
+    subject_open(&subject, XKV_DURABILITY_FULL, false);
+    MUST(pthread_barrier_init(&all_read, NULL, THREADS) == 0);
+    lmdb_calls.on_call = meet;
+    for (int i = 0; i < THREADS; i++)
+        MUST(pthread_create(&threads[i], NULL, get_one, subject.client.store) == 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    lmdb_calls.on_call = NULL;
+    assert_in_range(lmdb_calls.live, 1, SLOTS);
+    pthread_barrier_destroy(&all_read);
+    subject_close(&subject);
+}
+
+/* Another process that reads and then waits. */
+static int read_and_wait(const char *path) {
+    xkv_options options = disk_options(path);
+    struct client client;
+
+    options.serialization = XKV_STRING;
+    options.read_only = true;
+    client_open(&client, &options, false);
+    MUST(do_get(&client, LIT("key:02")) == XKV_OK);
+    printf("reads\n");
+    fflush(stdout);
+    while (getchar() != EOF)
+        continue;
+    client_close(&client);
+    return 0;
+}
+
+static void start_reader(struct child *child, const char *path) {
+    const char *const arguments[] = {"read", path, NULL};
+
+    child_start(child, arguments);
+    assert_true(child_says(child, "reads"));
+}
+
+struct sought {
+    long pid;
+    bool found;
+};
+
+/* For mdb_reader_list: a line for each reader, which begins with its process. */
+static int seek_pid(const char *line, void *context) {
+    struct sought *sought = context;
+
+    sought->found |= strtol(line, NULL, 10) == sought->pid;
+    return 0;
+}
+
+static bool is_in_table(pid_t pid) {
+    struct sought sought = {(long)pid, false};
+
+    MUST(mdb_reader_list(lmdb_calls.env, seek_pid, &sought) >= 0);
+    return sought.found;
+}
+
+/* Who opens a store takes the dead out of the table; the living stay. (While
+ * one of those is there: who is alone makes the table anew.) */
+static void test_dead_readers_are_forgotten(void **state) {
+    struct child killed, living;
+    struct subject subject;
+
+    (void)state;
+    subject_open(&subject, XKV_DURABILITY_FULL, false);
+    subject_close(&subject);
+    for (int read_only = 0; read_only < 2; read_only++) {
+        start_reader(&killed, subject.path);
+        start_reader(&living, subject.path);
+        child_kill(&killed);
+        subject.options.read_only = read_only;
+        client_open(&subject.client, &subject.options, false);
+        assert_false(is_in_table(killed.pid));
+        assert_true(is_in_table(living.pid));
+        subject_close(&subject);
+        assert_int_equal(child_end(&living), 0);
+    }
+}
+
+int main(int argc, char *argv[]) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_what_passes),
+        cmocka_unit_test(test_too_many_readers),
+        cmocka_unit_test(test_opening),
+        cmocka_unit_test(test_opening_without_permission),
+        cmocka_unit_test(test_idle_readers_are_few),
+        cmocka_unit_test(test_dead_readers_are_forgotten),
+    };
+
+    if (argc == 3 && strcmp(argv[1], "read") == 0)
+        return read_and_wait(argv[2]);
+    test_begin(argv);
+    memset(long_key, 'L', sizeof long_key);
+    entries = some_entries();
+    keys = KEYS("key:01", "key:05", "no", "key:06");
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    xkv_items_free(&entries);
+    xkv_items_free(&keys);
+    return test_end(failures);
+}
