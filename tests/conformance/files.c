@@ -710,6 +710,35 @@ static void test_lock_file_of_that_name(void **state) {
     assert_int_equal(try_open(&options, message), XKV_OK);
 }
 
+/* Zeros only, no more of them than a lock file has bytes, are what a process has
+ * left that ended early. One other byte, anywhere, and it is somebody's file. */
+static void test_lock_file_of_zeros(void **state) {
+    static const size_t lock_size = 32768, blank[] = {0, 1, 4, 4096, 8192, 32768};
+    static const size_t others[] = {0, 1, 3, 4, 15, 16, 4095, 4096, 8191, 20000, 32767};
+    char taken[PATH_SIZE], path[PATH_SIZE], message[XKV_MESSAGE_SIZE], zeros[32769] = {0};
+    xkv_options options = disk_options(test_path(path, "blank"));
+    size_t size;
+
+    (void)state;
+    test_path(taken, "blank-lock");
+    for (size_t i = 0; i < COUNT(blank); i++) {
+        write_file(taken, zeros, blank[i]);
+        assert_int_equal(try_open(&options, message), XKV_OK);
+    }
+    for (size_t i = 0; i < COUNT(others); i++) {
+        zeros[others[i]] = 1;
+        write_file(taken, zeros, i % 2 ? lock_size : others[i] + 1);
+        assert_refused(&options, XKV_E_DISK_PATH, "blank-lock\" would overwrite");
+        char *after = read_file(taken, &size);
+        assert_true(same_bytes(bytes_of(after, size), bytes_of(zeros, size)));
+        assert_int_equal(size, i % 2 ? lock_size : others[i] + 1);
+        free(after);
+        zeros[others[i]] = 0;
+    }
+    write_file(taken, zeros, lock_size + 1);
+    assert_refused(&options, XKV_E_DISK_PATH, "blank-lock\" would overwrite");
+}
+
 /* A sound file has taken the place of one that is open: in this process, then
  * in another. They must not share a lock file; with nobody left, it is free. */
 static void test_replaced_file(void **state) {
@@ -798,6 +827,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_growth),
         cmocka_unit_test(test_growth_under_a_reader),
         cmocka_unit_test(test_lock_file_of_that_name),
+        cmocka_unit_test(test_lock_file_of_zeros),
         cmocka_unit_test(test_replaced_file),
         cmocka_unit_test(test_lock_file_deleted),
         cmocka_unit_test(test_file_that_all_may_write),
