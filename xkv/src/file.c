@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "map.h"
+
 /* -- Paths ------------------------------------------------------------------- */
 
 /* The words for an errno; strerror is not safe in threads, strerror_r comes in
@@ -260,8 +262,11 @@ static int check_kind(xkv__file *file, bool read_only) {
     return check_owner(file, &status, read_only);
 }
 
-/* Gives a file its size in blocks that exist, not in holes. */
+/* Gives a file its size in blocks that exist, not in holes. Beyond a limit of
+ * the process that would be a signal. */
 static int allocate_blocks(int fd, off_t size) {
+    if (xkv__map_within_limit((size_t)size) < (size_t)size)
+        return EFBIG;
 #ifdef __APPLE__
     char zeros[4096] = {0};
     for (off_t at = lseek(fd, 0, SEEK_END); at < size; at += (off_t)sizeof zeros) {
