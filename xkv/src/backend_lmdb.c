@@ -37,7 +37,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -132,11 +131,6 @@ static bool is_alone(const xkv__txn *txn) {
 
 /* -- Errors ------------------------------------------------------------------ */
 
-static bool disk_is_full(const struct lmdb *lmdb) {
-    struct statvfs status;
-    return statvfs(lmdb->file->path, &status) == 0 && status.f_bavail < 64;
-}
-
 static int fail_full(const struct lmdb *lmdb, const char *what) {
     return xkv__fail(XKV_E_STORE_FULL, "no room for \"%s\": %s; %s", lmdb->file->path, what,
                      lmdb->opened ? "the store goes on, and what it held is intact"
@@ -164,7 +158,10 @@ static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
     case EDQUOT:
         return fail_full(lmdb, "the disk quota is used up");
     case EFBIG:
-        return fail_full(lmdb, "the file may not grow any further");
+        return fail_full(
+            lmdb,
+            "the file system takes no larger file (FAT32 ends at 4 GiB), or a limit forbids it "
+            "(ulimit -f)");
     case EAGAIN: /* LMDB marks readers by their process id */
         return xkv__fail(XKV_E_DISK_STORE_OPEN,
                          "\"%s\" is open in a process with the same id (%ld) in another PID "
@@ -595,6 +592,13 @@ static int sync_tokens(struct lmdb *lmdb) {
                      lmdb->file->path, mdb_strerror(code));
 }
 
+/* A write that a limit cut short is EIO to LMDB, whose commit has undone itself;
+ * and so is a disk that fails. The next write tells. */
+static int reason_of_short_write(const struct lmdb *lmdb) {
+    int code = xkv__file_growth(lmdb->file);
+    return code == ENOSPC || code == EDQUOT || code == EFBIG ? code : EIO;
+}
+
 static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
     uint64_t id = mdb_txn_id(own->mdb);
     int code = mdb_txn_commit(own->mdb);
@@ -613,8 +617,8 @@ static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
         return XKV__BROKEN;
     if (has_given_up(lmdb))
         code = MDB_PANIC;
-    if (code == EIO && disk_is_full(lmdb)) /* a short write looks like that */
-        return fail_full(lmdb, "the disk is full");
+    if (code == EIO)
+        code = reason_of_short_write(lmdb);
     int error = fail_lmdb(lmdb, code, XKV_E_DISK_STORE_WRITE);
     if (error == XKV_E_DISK_STORE_WRITE)
         atomic_store(&lmdb->dead, true);

@@ -601,6 +601,25 @@ void xkv__file_label(const xkv__file *file) {
     (void)fcntl(file->fd, F_SETLK, &mine); /* fails for readers, who need none */
 }
 
+/* -- Growing ----------------------------------------------------------------- */
+
+int xkv__file_growth(const xkv__file *file) {
+    static const char block[4096];
+    off_t end = lseek(file->fd, 0, SEEK_END), at = end;
+
+    if (end < 0)
+        return errno;
+    if (xkv__map_within_limit((size_t)end + sizeof block) < (size_t)end + sizeof block)
+        return EFBIG; /* to try would be a signal */
+    while (at < end + (off_t)sizeof block) {
+        ssize_t written = pwrite(file->fd, block, sizeof block - (size_t)(at - end), at);
+        if (written <= 0)
+            return written < 0 ? errno : ENOSPC;
+        at += written;
+    }
+    return 0;
+}
+
 /* -- Examining --------------------------------------------------------------- */
 
 /* An LMDB file starts with two meta pages. These are the fields we look at, at
