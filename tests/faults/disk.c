@@ -302,6 +302,73 @@ static void test_no_space_for_a_group(void **state) {
     xkv_queue_free(queue);
 }
 
+/* -- Limits on what a file may become ----------------------------------------- */
+
+static struct {
+    int64_t at;
+    int error;
+} limit;
+
+/* The write that crosses it is cut short, and the next one fails, as on a real
+ * disk: LMDB makes EIO of the first. */
+static int64_t limited_write(int fd, int64_t at, const void *data, size_t size) {
+    (void)fd, (void)data;
+    if (limit.at == 0 || at + (int64_t)size <= limit.at)
+        return (int64_t)size;
+    if (at < limit.at)
+        return limit.at - at;
+    errno = limit.error;
+    return -1;
+}
+
+/* Changes until no more will fit; how many of them did not. */
+static void fill_up(struct twins *twins, struct rng *rng, const char *says) {
+    for (unsigned full = 0, tries = 0; full < 20; tries++) {
+        MUST(tries < 10000);
+        int status = change(twins, rng);
+        if (status == XKV_OK)
+            continue;
+        assert_int_equal(status, XKV_E_STORE_FULL);
+        if (!answer_says(&twins->client, says))
+            fail_msg("\"%s\" is not mentioned", says);
+        full++;
+    }
+}
+
+static void reach_limit(int durability, bool submits, int error, const char *says) {
+    struct rng rng = rng_for("limits");
+    struct stat status;
+    struct twins twins;
+
+    twins_open(&twins, durability, true, submits);
+    for (int i = 0; i < 10; i++)
+        MUST(change(&twins, &rng) == XKV_OK);
+    MUST(stat(twins.path, &status) == 0);
+    limit.at = status.st_size + 100 * 4096 + 1000; /* within a page */
+    limit.error = error;
+    fill_up(&twins, &rng, says);
+    assert_content(&twins);
+    MUST(stat(twins.path, &status) == 0 && status.st_size <= limit.at);
+    limit.at = 0; /* there is room again: it goes on, in the same process */
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(change(&twins, &rng), XKV_OK);
+    assert_content(&twins);
+    twins_reopen(&twins);
+    assert_content(&twins);
+    twins_close(&twins);
+}
+
+static void test_limits(void **state) {
+    (void)state;
+    below.on_write = limited_write;
+    for (int i = 0; i < 6; i++) {
+        reach_limit(i / 2, i % 2, ENOSPC, "the disk is full");
+        reach_limit(i / 2, i % 2, EDQUOT, "disk quota");
+        reach_limit(i / 2, i % 2, EFBIG, "file system");
+    }
+    below.on_write = faulty_write;
+}
+
 /* -- The tokens of claims ---------------------------------------------------- */
 
 static int claim(struct client *client) {
@@ -406,6 +473,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_short_writes),
         cmocka_unit_test(test_write_errors),
         cmocka_unit_test(test_sync_errors),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_token_sync_errors),
         cmocka_unit_test(test_undone_clear_ends_no_claims),
         cmocka_unit_test(test_looking_at_a_failed_store),

@@ -4,10 +4,11 @@
  * LMDB gives ordered keys, any number of readers that never wait, and commits
  * that are all or nothing. This file adds what it leaves to its users:
  *
- * The map. LMDB maps its file into a fixed range of addresses. When that is
- * full the transaction is given up (XKV__RETRY) and the range is doubled
- * before the next one. No transaction may be open then, so each reader holds
- * map_lock for reading, and only for one command.
+ * The map. LMDB maps its file into a fixed range of addresses, which is as
+ * large as can be (map.h). When it is full all the same, the transaction is
+ * given up (XKV__RETRY) and the range is doubled before the next one. No
+ * transaction may be open then, so each reader holds map_lock for reading, and
+ * only for one command.
  *
  * Readers. Beginning a read transaction from nothing costs a lock and a slot
  * in a table. Finished ones are kept, one per slot of threads, and renewed.
@@ -35,16 +36,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "btree.h"
 #include "claims.h"
 #include "file.h"
+#include "map.h"
 #include "records.h"
 #include "rwlock.h"
 
@@ -55,7 +54,6 @@ enum {
     FORMAT_VERSION = 2
 };
 
-static const size_t map_size_min = 256u << 10, map_size_usual = (size_t)1 << 30;
 static const char format_name[] = "format", tokens_name[] = "tokens", id_name[] = "id";
 
 struct lmdb {
@@ -64,6 +62,7 @@ struct lmdb {
     MDB_env *env;
     xkv__records records;
     bool read_only;
+    bool opened;           /* entirely */
     bool syncs, syncs_all; /* a commit waits for the disk; for all that it wrote */
 
     xkv__rwlock map_lock;
@@ -132,15 +131,10 @@ static bool is_alone(const xkv__txn *txn) {
 
 /* -- Errors ------------------------------------------------------------------ */
 
-static bool disk_is_full(const struct lmdb *lmdb) {
-    struct statvfs status;
-    return statvfs(lmdb->file->path, &status) == 0 && status.f_bavail < 64;
-}
-
 static int fail_full(const struct lmdb *lmdb, const char *what) {
-    return xkv__fail(XKV_E_STORE_FULL,
-                     "no room for \"%s\": %s; the store goes on, and what it held is intact",
-                     lmdb->file->path, what);
+    return xkv__fail(XKV_E_STORE_FULL, "no room for \"%s\": %s; %s", lmdb->file->path, what,
+                     lmdb->opened ? "the store goes on, and what it held is intact"
+                                  : "it was not opened, and what it held is intact");
 }
 
 /* Our code for one of LMDB's; other is for what is neither of these. */
@@ -164,7 +158,10 @@ static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
     case EDQUOT:
         return fail_full(lmdb, "the disk quota is used up");
     case EFBIG:
-        return fail_full(lmdb, "the file may not grow any further");
+        return fail_full(
+            lmdb,
+            "the file system takes no larger file (FAT32 ends at 4 GiB), or a limit forbids it "
+            "(ulimit -f)");
     case EAGAIN: /* LMDB marks readers by their process id */
         return xkv__fail(XKV_E_DISK_STORE_OPEN,
                          "\"%s\" is open in a process with the same id (%ld) in another PID "
@@ -224,17 +221,6 @@ static int fail_dead(const struct lmdb *lmdb) {
 
 /* -- The map ----------------------------------------------------------------- */
 
-/* LMDB unmaps before it maps anew, and is left without a map if there is no
- * room for the larger one: so try first. */
-static bool addresses_available(size_t size) {
-    void *range = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0);
-
-    if (range == MAP_FAILED)
-        return false;
-    munmap(range, size);
-    return true;
-}
-
 static int fail_unmapped(const struct lmdb *lmdb) {
     return xkv__fail(XKV_E_STORE_FULL,
                      "\"%s\" could not be mapped into memory again, and is out of use; free "
@@ -242,26 +228,10 @@ static int fail_unmapped(const struct lmdb *lmdb) {
                      lmdb->file->path);
 }
 
-/* A file that may not grow beyond a limit of the process (ulimit -f) is mapped
- * no further: a write across it would be a short one, and the next a signal. */
-static size_t within_limit(size_t size) {
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-        limit.rlim_cur >= size)
-        return size;
-    return (size_t)limit.rlim_cur / 65536 * 65536;
-}
-
-/* Under map_lock, for writing. */
-static int remap(struct lmdb *lmdb, size_t wanted) {
-    size_t size = lmdb->read_only ? wanted : within_limit(wanted);
-
-    if (size < wanted && size <= lmdb->map_size)
-        return fail_full(lmdb, "the file may not grow beyond this process's limit (ulimit -f)");
-    if (size < lmdb->map_size || !addresses_available(size))
-        return fail_full(lmdb, "the address space is used up");
+/* Takes the store out of use if not even the old map is to be had again. */
+static int map_anew(struct lmdb *lmdb, size_t size) {
     int code = mdb_env_set_mapsize(lmdb->env, size);
+
     if (code == MDB_SUCCESS) {
         lmdb->map_size = size;
         return XKV_OK;
@@ -272,10 +242,22 @@ static int remap(struct lmdb *lmdb, size_t wanted) {
     return fail_unmapped(lmdb);
 }
 
+/* Under map_lock, for writing. */
+static int remap(struct lmdb *lmdb, size_t least, size_t wanted) {
+    size_t limit = lmdb->read_only ? wanted : xkv__map_within_limit(wanted);
+    char why[96];
+
+    if (limit < wanted && limit <= lmdb->map_size)
+        return fail_full(lmdb, "the file may not grow beyond this process's limit (ulimit -f)");
+    size_t size = xkv__map_larger(least < limit ? least : limit, limit);
+    return size > 0 ? map_anew(lmdb, size) : fail_full(lmdb, xkv__map_scarcity(why));
+}
+
 static int grow_map(struct lmdb *lmdb) {
     lmdb->map_full = false;
     xkv__write_lock(&lmdb->map_lock);
-    int error = remap(lmdb, lmdb->map_size * 2);
+    size_t size = lmdb->map_size;
+    int error = remap(lmdb, size + size / 8, size * 2);
     xkv__write_unlock(&lmdb->map_lock);
     return error;
 }
@@ -289,11 +271,13 @@ static int adopt_map(struct lmdb *lmdb, size_t known) {
     if (xkv__sys.fstat(lmdb->file->fd, &status) != 0)
         return fail_read(lmdb, EIO);
     xkv__write_lock(&lmdb->map_lock);
-    size_t size = known * 2;
-    while (size < (size_t)status.st_size)
+    size_t least = known + known / 8, size = known * 2;
+    if (least < (size_t)status.st_size)
+        least = (size_t)status.st_size;
+    while (size < least)
         size *= 2;
     if (lmdb->map_size == known)
-        error = remap(lmdb, size);
+        error = remap(lmdb, least, size);
     xkv__write_unlock(&lmdb->map_lock);
     return error;
 }
@@ -608,6 +592,13 @@ static int sync_tokens(struct lmdb *lmdb) {
                      lmdb->file->path, mdb_strerror(code));
 }
 
+/* A write that a limit cut short is EIO to LMDB, whose commit has undone itself;
+ * and so is a disk that fails. The next write tells. */
+static int reason_of_short_write(const struct lmdb *lmdb) {
+    int code = xkv__file_growth(lmdb->file);
+    return code == ENOSPC || code == EDQUOT || code == EFBIG ? code : EIO;
+}
+
 static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
     uint64_t id = mdb_txn_id(own->mdb);
     int code = mdb_txn_commit(own->mdb);
@@ -626,8 +617,8 @@ static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
         return XKV__BROKEN;
     if (has_given_up(lmdb))
         code = MDB_PANIC;
-    if (code == EIO && disk_is_full(lmdb)) /* a short write looks like that */
-        return fail_full(lmdb, "the disk is full");
+    if (code == EIO)
+        code = reason_of_short_write(lmdb);
     int error = fail_lmdb(lmdb, code, XKV_E_DISK_STORE_WRITE);
     if (error == XKV_E_DISK_STORE_WRITE)
         atomic_store(&lmdb->dead, true);
@@ -1051,18 +1042,35 @@ static unsigned env_flags(const xkv_options *options, const xkv__file *file) {
     return flags;
 }
 
-static size_t first_map_size(const xkv_options *options, const xkv__file *file) {
-    struct stat status;
-    size_t size = options->initial_map_size ? (size_t)options->initial_map_size : map_size_usual;
+/* Says what to do about it: another size, or another limit. */
+static int fail_first_map(const struct lmdb *lmdb, const xkv_options *options) {
+    char why[96];
 
-    if (size < map_size_min)
-        size = map_size_min;
-    if (xkv__sys.fstat(file->fd, &status) == 0) {
-        while (size < (size_t)status.st_size + (size_t)status.st_size / 4)
-            size *= 2;
-    }
-    size = (size + 65535) / 65536 * 65536; /* whole pages, of whatever size */
-    return options->read_only ? size : within_limit(size);
+    xkv__map_scarcity(why);
+    if (options->initial_map_size > 0)
+        return xkv__fail(XKV_E_STORE_FULL,
+                         "\"%s\" cannot be mapped: %s, and disk.initialMmapSize asks for %lld MiB "
+                         "of it; give less, or leave it out",
+                         lmdb->file->path, why, (long long)options->initial_map_size >> 20);
+    return xkv__fail(XKV_E_STORE_FULL, "\"%s\" cannot be mapped: %s; raise that, or end others",
+                     lmdb->file->path, why);
+}
+
+static int choose_map_size(struct lmdb *lmdb, const xkv_options *options) {
+    struct stat status;
+
+    if (xkv__sys.fstat(lmdb->file->fd, &status) != 0)
+        return fail_read(lmdb, errno);
+    size_t size = xkv__map_first((uint64_t)status.st_size, (uint64_t)options->initial_map_size);
+    if (size == 0)
+        return fail_first_map(lmdb, options);
+    lmdb->map_size = options->read_only ? size : xkv__map_within_limit(size);
+    if (lmdb->map_size > 0)
+        return XKV_OK;
+    return xkv__fail(XKV_E_STORE_FULL,
+                     "\"%s\" needs more room than this process may give a file (ulimit -f); raise "
+                     "that",
+                     lmdb->file->path);
 }
 
 /* Whether LMDB has opened the file that was examined. */
@@ -1078,11 +1086,13 @@ static int check_identity(const struct lmdb *lmdb) {
 }
 
 static int open_env(struct lmdb *lmdb, const xkv_options *options) {
-    int code = mdb_env_create(&lmdb->env);
+    int error = choose_map_size(lmdb, options);
 
+    if (error != XKV_OK)
+        return error;
+    int code = mdb_env_create(&lmdb->env);
     if (code != MDB_SUCCESS)
         return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
-    lmdb->map_size = first_map_size(options, lmdb->file);
     code = mdb_env_set_mapsize(lmdb->env, lmdb->map_size);
     if (code == MDB_SUCCESS)
         code = mdb_env_set_maxdbs(lmdb->env, 4);
@@ -1144,6 +1154,7 @@ int xkv__lmdb_open(const xkv_options *options, xkv__file *file, xkv__backend **b
         xkv__free(lmdb);
         return error;
     }
+    lmdb->opened = true;
     *backend = &lmdb->base;
     return XKV_OK;
 }

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "map.h"
+
 /* -- Paths ------------------------------------------------------------------- */
 
 /* The words for an errno; strerror is not safe in threads, strerror_r comes in
@@ -260,8 +262,11 @@ static int check_kind(xkv__file *file, bool read_only) {
     return check_owner(file, &status, read_only);
 }
 
-/* Gives a file its size in blocks that exist, not in holes. */
+/* Gives a file its size in blocks that exist, not in holes. Beyond a limit of
+ * the process that would be a signal. */
 static int allocate_blocks(int fd, off_t size) {
+    if (xkv__map_within_limit((size_t)size) < (size_t)size)
+        return EFBIG;
 #ifdef __APPLE__
     char zeros[4096] = {0};
     for (off_t at = lseek(fd, 0, SEEK_END); at < size; at += (off_t)sizeof zeros) {
@@ -594,6 +599,25 @@ void xkv__file_label(const xkv__file *file) {
     struct flock mine = lock_of(F_WRLCK, label_at, 1);
 
     (void)fcntl(file->fd, F_SETLK, &mine); /* fails for readers, who need none */
+}
+
+/* -- Growing ----------------------------------------------------------------- */
+
+int xkv__file_growth(const xkv__file *file) {
+    static const char block[4096];
+    off_t end = lseek(file->fd, 0, SEEK_END), at = end;
+
+    if (end < 0)
+        return errno;
+    if (xkv__map_within_limit((size_t)end + sizeof block) < (size_t)end + sizeof block)
+        return EFBIG; /* to try would be a signal */
+    while (at < end + (off_t)sizeof block) {
+        ssize_t written = pwrite(file->fd, block, sizeof block - (size_t)(at - end), at);
+        if (written <= 0)
+            return written < 0 ? errno : ENOSPC;
+        at += written;
+    }
+    return 0;
 }
 
 /* -- Examining --------------------------------------------------------------- */

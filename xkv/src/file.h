@@ -54,6 +54,13 @@ int xkv__file_check(xkv__file *file, const xkv_options *options);
  */
 int xkv__file_verify(xkv__file *file, size_t page_size, uint64_t txn);
 
+/*
+ * Why the file cannot become larger, an errno, or 0 if it can: it then has a
+ * block more at its end, which no page in use lies behind. Only its writer may
+ * ask.
+ */
+int xkv__file_growth(const xkv__file *file);
+
 /* XKV_E_DISK_STORE_CORRUPT, with what is wrong as its reason. */
 int xkv__file_corrupt(const xkv__file *file, const char *what);
 

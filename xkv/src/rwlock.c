@@ -16,10 +16,24 @@ int xkv__rwlock_init(xkv__rwlock *lock) {
     for (unsigned i = 0; i < XKV__LOCK_SLOTS; i++)
         atomic_init(&lock->slot[i].readers, 0);
     atomic_init(&lock->writing, false);
-    return pthread_mutex_init(&lock->mutex, NULL) == 0 ? XKV_OK : XKV_E_STORE_FULL;
+    atomic_init(&lock->asleep, false);
+    if (pthread_mutex_init(&lock->mutex, NULL) != 0)
+        return XKV_E_STORE_FULL;
+    if (pthread_mutex_init(&lock->sleep, NULL) != 0) {
+        pthread_mutex_destroy(&lock->mutex);
+        return XKV_E_STORE_FULL;
+    }
+    if (pthread_cond_init(&lock->left, NULL) != 0) {
+        pthread_mutex_destroy(&lock->sleep);
+        pthread_mutex_destroy(&lock->mutex);
+        return XKV_E_STORE_FULL;
+    }
+    return XKV_OK;
 }
 
 void xkv__rwlock_destroy(xkv__rwlock *lock) {
+    pthread_cond_destroy(&lock->left);
+    pthread_mutex_destroy(&lock->sleep);
     pthread_mutex_destroy(&lock->mutex);
 }
 
@@ -27,7 +41,7 @@ void xkv__rwlock_destroy(xkv__rwlock *lock) {
  * Who holds the lock needs it for a microsecond, and putting a thread to sleep
  * and waking it takes fifty: so one that must wait tries for a while first.
  */
-enum { SPINS = 200 };
+enum { SPINS = 200, YIELDS = 50 };
 
 static void spin(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -47,6 +61,18 @@ static void lock_mutex(xkv__rwlock *lock) {
     pthread_mutex_lock(&lock->mutex);
 }
 
+static void wake_writer(xkv__rwlock *lock) {
+    pthread_mutex_lock(&lock->sleep);
+    pthread_cond_signal(&lock->left);
+    pthread_mutex_unlock(&lock->sleep);
+}
+
+void xkv__read_unlock(xkv__rwlock *lock) {
+    atomic_fetch_sub(&lock->slot[xkv__thread_slot()].readers, 1);
+    if (XKV__UNLIKELY(atomic_load(&lock->asleep)))
+        wake_writer(lock);
+}
+
 /*
  * Reader: count in, then look for a writer. Writer: announce, then look for
  * readers. Both pairs are sequentially consistent, so at least one of the two
@@ -57,7 +83,7 @@ void xkv__read_lock(xkv__rwlock *lock) {
 
     atomic_fetch_add(readers, 1);
     if (XKV__UNLIKELY(atomic_load(&lock->writing))) {
-        atomic_fetch_sub(readers, 1);
+        xkv__read_unlock(lock);
         /* Holding the mutex means that no writer is at work. */
         lock_mutex(lock);
         atomic_fetch_add(readers, 1);
@@ -65,22 +91,36 @@ void xkv__read_lock(xkv__rwlock *lock) {
     }
 }
 
-void xkv__read_unlock(xkv__rwlock *lock) {
-    atomic_fetch_sub_explicit(&lock->slot[xkv__thread_slot()].readers, 1, memory_order_release);
+/* Reader: count out, then look for one who sleeps. Writer: announce that, then
+ * look for readers. So no wake-up is missed, for the same reason as above. */
+static void sleep_until_left(xkv__rwlock *lock, unsigned slot) {
+    pthread_mutex_lock(&lock->sleep);
+    atomic_store(&lock->asleep, true);
+    while (atomic_load(&lock->slot[slot].readers) != 0)
+        pthread_cond_wait(&lock->left, &lock->sleep);
+    atomic_store(&lock->asleep, false);
+    pthread_mutex_unlock(&lock->sleep);
+}
+
+/* Readers are short; one that the system has put aside needs our core. One that
+ * is still there then is long. */
+static void wait_until_left(xkv__rwlock *lock, unsigned slot) {
+    for (unsigned tries = 0; tries < SPINS + YIELDS; tries++) {
+        if (atomic_load(&lock->slot[slot].readers) == 0)
+            return;
+        if (tries < SPINS)
+            spin();
+        else
+            sched_yield();
+    }
+    sleep_until_left(lock, slot);
 }
 
 void xkv__write_lock(xkv__rwlock *lock) {
     lock_mutex(lock);
     atomic_store(&lock->writing, true);
-    for (unsigned i = 0; i < XKV__LOCK_SLOTS; i++) {
-        /* Readers are short; one that the system has put aside needs our core. */
-        for (unsigned spins = 0; atomic_load(&lock->slot[i].readers) != 0; spins++) {
-            if (spins < SPINS)
-                spin();
-            else
-                sched_yield();
-        }
-    }
+    for (unsigned i = 0; i < XKV__LOCK_SLOTS; i++)
+        wait_until_left(lock, i);
 }
 
 void xkv__write_unlock(xkv__rwlock *lock) {

@@ -8,8 +8,8 @@
  * lock; compare Hsieh and Weihl, "Scalable reader-writer locks for parallel
  * systems", 1992, and Dice and Kogan, "BRAVO", 2019.)
  *
- * Writers do not starve: once one has announced itself, new readers wait. No
- * recursion, in either mode.
+ * Writers do not starve: once one has announced itself, new readers wait. Who
+ * must wait for long sleeps. No recursion, in either mode.
  */
 #ifndef XKV_RWLOCK_H
 #define XKV_RWLOCK_H
@@ -26,7 +26,9 @@ typedef struct xkv__rwlock {
         char apart[XKV__CACHE_LINE - sizeof(uint32_t)];
     } slot[XKV__LOCK_SLOTS];
     _Atomic bool writing; /* a writer holds the mutex and waits or works */
-    pthread_mutex_t mutex;
+    _Atomic bool asleep;  /* the writer sleeps until a reader wakes it */
+    pthread_mutex_t mutex, sleep;
+    pthread_cond_t left; /* a reader has gone: with sleep */
 } xkv__rwlock;
 
 /* The calling thread's slot, 0 to XKV__LOCK_SLOTS - 1; also good for sharding
