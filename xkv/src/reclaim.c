@@ -30,7 +30,8 @@
  * something waits.
  *
  * The thread keeps its priority: it takes the allocator's locks, and who holds a
- * lock at a low priority makes all others wait at it.
+ * lock at a low priority makes all others wait at it. It gives the processor away
+ * after each node instead.
  *
  * The thread is started when it is first needed, and ended by the close of the
  * last store, which frees what still waits. Where there is no thread to be
@@ -40,6 +41,8 @@
 #include "reclaim.h"
 
 #include "btree_nodes.h"
+
+#include <sched.h>
 
 enum {
     STEP_BYTES = 2048, /* of a value, that take a step to free */
@@ -188,11 +191,20 @@ static void free_all_that_waits(void) {
         ;
 }
 
+/* Others come first: a thread that works on and on uses up its time slice at
+ * the cost of one that has something to answer. */
+static void let_others_run(void) {
+    pthread_mutex_unlock(&reclaimer.mutex);
+    sched_yield();
+    pthread_mutex_lock(&reclaimer.mutex);
+}
+
 static void *reclaim_main(void *argument) {
     (void)argument;
     pthread_mutex_lock(&reclaimer.mutex);
     for (;;) {
-        free_all_that_waits();
+        while (free_waiting(NO_LIMIT) > 0)
+            let_others_run();
         if (reclaimer.ending)
             break;
         pthread_cond_wait(&reclaimer.arrived, &reclaimer.mutex);
