@@ -5,8 +5,14 @@
 #include "../model.h"
 
 #include "btree.h"
+#include "reclaim.h"
 
 enum { KEY_ROOM = 1024 };
+
+static void assert_all_freed(void) {
+    xkv__reclaim_finish();
+    assert_int_equal(heap.live, 0);
+}
 
 /* -- Keys of several kinds --------------------------------------------------- */
 
@@ -210,7 +216,7 @@ static void test_random_operations(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(kinds); i++) {
         random_phases(kinds[i].make, &rng);
-        assert_int_equal(heap.live, 0);
+        assert_all_freed();
     }
 }
 
@@ -291,7 +297,7 @@ static void load_and_unload(void (*put_order)(size_t *, struct rng *),
     assert_int_equal(tree.count, 0);
     assert_null(xkv__tree_check(&tree));
     xkv__tree_release(&tree);
-    assert_int_equal(heap.live, 0);
+    assert_all_freed();
     free(order);
 }
 
@@ -325,7 +331,7 @@ static void test_appending(void **state) {
     assert_null(xkv__tree_check(&half));
     xkv__tree_release(&tree);
     xkv__tree_release(&half);
-    assert_int_equal(heap.live, 0);
+    assert_all_freed();
 }
 
 /* -- Small things ------------------------------------------------------------ */
@@ -417,7 +423,7 @@ static void failing_allocations(key_maker *make, struct rng *rng, size_t keys) {
     }
     twins_free(&clone);
     twins_free(&twins);
-    assert_int_equal(heap.live, 0);
+    assert_all_freed();
 }
 
 static void test_failing_allocations(void **state) {
@@ -452,7 +458,7 @@ static void test_delete_without_memory(void **state) {
             assert_same(&twins);
     }
     twins_free(&twins);
-    assert_int_equal(heap.live, 0);
+    assert_all_freed();
 }
 
 int main(int argc, char *argv[]) {

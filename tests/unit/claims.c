@@ -6,6 +6,7 @@
 #include "../support.h"
 
 #include "claims.h"
+#include "reclaim.h"
 
 /* -- A backend that only keeps tokens ---------------------------------------- */
 
@@ -56,6 +57,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     xkv__claims_free(backend.claims);
+    xkv__reclaim_finish();
     return heap.live == 0 ? 0 : -1;
 }
 

@@ -771,7 +771,7 @@ struct stat;
 typedef struct xkv_hooks {
     void *(*alloc)(size_t size);             /* as malloc; never asked for 0 bytes */
     void *(*resize)(void *old, size_t size); /* as realloc; never asked for 0 bytes */
-    void (*release)(void *memory);           /* as free */
+    void (*release)(void *memory);           /* as free; also called by a thread of the library */
     uint64_t (*now_ms)(void);                /* monotonic milliseconds: claims expire by it */
     uint64_t (*wall_ms)(void);               /* milliseconds since 1970: what people are told */
     void (*entropy)(void *out, size_t size); /* fills out with seed bytes */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -116,6 +117,17 @@ char *xkv__strdup(const char *text) {
     if (copy)
         memcpy(copy, text, size);
     return copy;
+}
+
+/* Signals are the business of the program's own threads. */
+int xkv__thread_start(pthread_t *thread, void *(*run)(void *), void *argument) {
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(thread, NULL, run, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error == 0 ? XKV_OK : xkv__fail(XKV_E_STORE_FULL, "a thread could not be started");
 }
 
 /* -- Randomness --------------------------------------------------------------

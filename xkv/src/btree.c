@@ -30,40 +30,12 @@
  * keys between them, or have not shrunk below THIN since they were split. A
  * node may even become empty, when memory to merge it was short.
  */
-#include "btree.h"
+#include "btree_nodes.h"
+#include "reclaim.h"
 
 enum {
-    FANOUT = 64,    /* entries of a leaf, children of a branch */
     THIN = 16,      /* a node with less looks for a neighbour to merge with */
     MERGED_MAX = 48 /* and does if both fit, with room to grow */
-};
-
-struct separator {
-    _Atomic uint32_t refs;
-    uint16_t len;
-    unsigned char bytes[];
-};
-
-/* What leaves and branches have in common. Which of both a node is follows
- * from its level: 0 is a leaf. */
-struct xkv__node {
-    _Atomic uint32_t refs;
-    uint16_t n;    /* entries or children */
-    uint16_t skip; /* bytes that all keys which can be here share */
-    uint32_t head[FANOUT];
-};
-
-struct leaf {
-    struct xkv__node base;
-    xkv__entry *entry[FANOUT];
-};
-
-/* low[i] and head[i] exist for i >= 1: child i holds the keys from low[i] on. */
-struct branch {
-    struct xkv__node base;
-    struct separator *low[FANOUT];
-    struct xkv__node *child[FANOUT];
-    uint64_t count[FANOUT];
 };
 
 /* A place to look for: a key, or what follows all keys with that prefix. */
@@ -74,19 +46,10 @@ struct probe {
 };
 
 struct fences {
-    const struct separator *low, *high; /* NULL: none */
+    const struct xkv__separator *low, *high; /* NULL: none */
 };
 
 /* -- References -------------------------------------------------------------- */
-
-static void refer(_Atomic uint32_t *refs) {
-    atomic_fetch_add_explicit(refs, 1, memory_order_relaxed);
-}
-
-/* Whether that was the last reference. */
-static bool unrefer(_Atomic uint32_t *refs) {
-    return atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) == 1;
-}
 
 static bool shared(const struct xkv__node *node) {
     return atomic_load_explicit(&node->refs, memory_order_acquire) != 1;
@@ -95,6 +58,8 @@ static bool shared(const struct xkv__node *node) {
 xkv__entry *xkv__entry_new(xkv_bytes key, xkv_bytes value) {
     xkv__entry *entry = xkv__alloc(offsetof(xkv__entry, bytes) + key.len + value.len);
 
+    if (XKV__UNLIKELY(atomic_load_explicit(&xkv__reclaim_waits, memory_order_relaxed)))
+        xkv__reclaim_pay(value.len);
     if (!entry)
         return NULL;
     atomic_init(&entry->refs, 1);
@@ -107,49 +72,26 @@ xkv__entry *xkv__entry_new(xkv_bytes key, xkv_bytes value) {
 }
 
 xkv__entry *xkv__entry_refer(xkv__entry *entry) {
-    refer(&entry->refs);
+    xkv__refer(&entry->refs);
     return entry;
-}
-
-void xkv__entry_release(xkv__entry *entry) {
-    if (entry && unrefer(&entry->refs))
-        xkv__free(entry);
-}
-
-static void separator_release(struct separator *separator) {
-    if (separator && unrefer(&separator->refs))
-        xkv__free(separator);
-}
-
-static void node_release(struct xkv__node *node, unsigned level) {
-    if (!node || !unrefer(&node->refs))
-        return;
-    for (unsigned i = 0; i < node->n; i++) {
-        if (level == 0) {
-            xkv__entry_release(((struct leaf *)node)->entry[i]);
-        } else {
-            separator_release(i > 0 ? ((struct branch *)node)->low[i] : NULL);
-            node_release(((struct branch *)node)->child[i], level - 1);
-        }
-    }
-    xkv__free(node);
 }
 
 /* Takes a reference to everything that nodes i to end - 1 of a node hang on. */
 static void refer_contents(struct xkv__node *node, unsigned level, unsigned i, unsigned end) {
     for (; i < end; i++) {
         if (level == 0) {
-            refer(&((struct leaf *)node)->entry[i]->refs);
+            xkv__refer(&((struct xkv__leaf *)node)->entry[i]->refs);
         } else {
             if (i > 0)
-                refer(&((struct branch *)node)->low[i]->refs);
-            refer(&((struct branch *)node)->child[i]->refs);
+                xkv__refer(&((struct xkv__branch *)node)->low[i]->refs);
+            xkv__refer(&((struct xkv__branch *)node)->child[i]->refs);
         }
     }
 }
 
 static struct xkv__node *node_new(unsigned level) {
-    struct xkv__node *new = xkv__alloc(level == 0 ? sizeof(struct leaf) : sizeof(struct branch));
+    struct xkv__node *new =
+        xkv__alloc(level == 0 ? sizeof(struct xkv__leaf) : sizeof(struct xkv__branch));
 
     if (new) {
         atomic_init(&new->refs, 1);
@@ -159,7 +101,7 @@ static struct xkv__node *node_new(unsigned level) {
 }
 
 /* Makes the node at *link one that nobody else refers to. */
-static int unshare(struct xkv__node **link, unsigned level) {
+static int unshare_node(struct xkv__node **link, unsigned level) {
     struct xkv__node *old = *link;
 
     if (!shared(old))
@@ -171,16 +113,16 @@ static int unshare(struct xkv__node **link, unsigned level) {
     new->skip = old->skip;
     memcpy(new->head, old->head, sizeof old->head);
     if (level == 0) {
-        memcpy(((struct leaf *)new)->entry, ((struct leaf *)old)->entry,
+        memcpy(((struct xkv__leaf *)new)->entry, ((struct xkv__leaf *)old)->entry,
                old->n * sizeof(xkv__entry *));
     } else {
-        struct branch *to = (struct branch *)new, *from = (struct branch *)old;
+        struct xkv__branch *to = (struct xkv__branch *)new, *from = (struct xkv__branch *)old;
         memcpy(to->low, from->low, old->n * sizeof *to->low);
         memcpy(to->child, from->child, old->n * sizeof *to->child);
         memcpy(to->count, from->count, old->n * sizeof *to->count);
     }
     refer_contents(new, level, 0, new->n);
-    node_release(old, level);
+    xkv__node_release(old, level);
     *link = new;
     return XKV_OK;
 }
@@ -225,7 +167,7 @@ static int probe_compare(const struct probe *at, const unsigned char *data, size
 }
 
 /* The first entry that is not less than the probe. */
-static unsigned leaf_search(const struct leaf *leaf, const struct probe *at, bool *found) {
+static unsigned leaf_search(const struct xkv__leaf *leaf, const struct probe *at, bool *found) {
     size_t skip = leaf->base.skip;
     uint32_t head = probe_head(at, skip);
     unsigned low = 0, high = leaf->base.n;
@@ -252,7 +194,7 @@ static unsigned leaf_search(const struct leaf *leaf, const struct probe *at, boo
 }
 
 /* The child in whose range the probe falls. */
-static unsigned branch_search(const struct branch *branch, const struct probe *at) {
+static unsigned branch_search(const struct xkv__branch *branch, const struct probe *at) {
     size_t skip = branch->base.skip;
     uint32_t head = probe_head(at, skip);
     unsigned low = 1, high = branch->base.n;
@@ -262,7 +204,7 @@ static unsigned branch_search(const struct branch *branch, const struct probe *a
         uint32_t other = branch->base.head[middle];
         int order = (head > other) - (head < other);
         if (order == 0) {
-            const struct separator *fence = branch->low[middle];
+            const struct xkv__separator *fence = branch->low[middle];
             order = probe_compare(at, fence->bytes, fence->len, skip);
         }
         if (order >= 0)
@@ -285,15 +227,17 @@ static void prefetch(const void *from, size_t size) {
  * way from memory. A binary search would wait for its heads line by line, and
  * then for the one pointer that they lead to.
  */
-static const struct xkv__node *child_for(const struct branch *branch, unsigned i, unsigned level) {
+static const struct xkv__node *child_for(const struct xkv__branch *branch, unsigned i,
+                                         unsigned level) {
     const struct xkv__node *child = branch->child[i];
 
     prefetch(child, sizeof *child);
     if (level == 0)
-        prefetch(((const struct leaf *)child)->entry, sizeof((const struct leaf *)child)->entry);
+        prefetch(((const struct xkv__leaf *)child)->entry,
+                 sizeof((const struct xkv__leaf *)child)->entry);
     else
-        prefetch(((const struct branch *)child)->child,
-                 sizeof((const struct branch *)child)->child);
+        prefetch(((const struct xkv__branch *)child)->child,
+                 sizeof((const struct xkv__branch *)child)->child);
     return child;
 }
 
@@ -308,7 +252,7 @@ static size_t common_prefix(const unsigned char *a, size_t a_len, const unsigned
     return i;
 }
 
-static struct fences fences_of_child(const struct branch *parent, unsigned i,
+static struct fences fences_of_child(const struct xkv__branch *parent, unsigned i,
                                      struct fences around) {
     return (struct fences){i > 0 ? parent->low[i] : around.low,
                            i + 1u < parent->base.n ? parent->low[i + 1] : around.high};
@@ -323,10 +267,10 @@ static uint16_t skip_between(struct fences around) {
 
 static void set_head(struct xkv__node *node, unsigned level, unsigned i) {
     if (level == 0) {
-        const xkv__entry *entry = ((struct leaf *)node)->entry[i];
+        const xkv__entry *entry = ((struct xkv__leaf *)node)->entry[i];
         node->head[i] = head_of(entry->bytes, entry->key_len, node->skip, 0);
     } else if (i > 0) {
-        const struct separator *low = ((struct branch *)node)->low[i];
+        const struct xkv__separator *low = ((struct xkv__branch *)node)->low[i];
         node->head[i] = head_of(low->bytes, low->len, node->skip, 0);
     }
 }
@@ -344,9 +288,9 @@ static void fit(struct xkv__node *node, unsigned level, struct fences around, un
 }
 
 /* The shortest string that is greater than left and at most right. */
-static struct separator *separator_new(const xkv__entry *left, const xkv__entry *right) {
+static struct xkv__separator *separator_new(const xkv__entry *left, const xkv__entry *right) {
     size_t len = common_prefix(left->bytes, left->key_len, right->bytes, right->key_len) + 1;
-    struct separator *new = xkv__alloc(offsetof(struct separator, bytes) + len);
+    struct xkv__separator *new = xkv__alloc(offsetof(struct xkv__separator, bytes) + len);
 
     if (!new)
         return NULL;
@@ -359,12 +303,12 @@ static struct separator *separator_new(const xkv__entry *left, const xkv__entry 
 /* -- Putting ----------------------------------------------------------------- */
 
 struct step {
-    struct branch *branch;
+    struct xkv__branch *branch;
     unsigned at; /* the child that was taken */
     struct fences around;
 };
 
-static void branch_insert(struct branch *parent, unsigned i, struct separator *low,
+static void branch_insert(struct xkv__branch *parent, unsigned i, struct xkv__separator *low,
                           struct xkv__node *child, uint64_t count) {
     unsigned tail = parent->base.n - i;
 
@@ -379,7 +323,7 @@ static void branch_insert(struct branch *parent, unsigned i, struct separator *l
     set_head(&parent->base, 1, i);
 }
 
-static void branch_remove(struct branch *parent, unsigned i) {
+static void branch_remove(struct xkv__branch *parent, unsigned i) {
     unsigned tail = --parent->base.n - i;
 
     memmove(parent->base.head + i, parent->base.head + i + 1, tail * sizeof *parent->base.head);
@@ -397,10 +341,10 @@ static uint64_t move_upper(struct xkv__node *left, struct xkv__node *right, unsi
 
     memcpy(right->head, left->head + middle, moved * sizeof *left->head);
     if (level == 0) {
-        memcpy(((struct leaf *)right)->entry, ((struct leaf *)left)->entry + middle,
+        memcpy(((struct xkv__leaf *)right)->entry, ((struct xkv__leaf *)left)->entry + middle,
                moved * sizeof(xkv__entry *));
     } else {
-        struct branch *from = (struct branch *)left, *to = (struct branch *)right;
+        struct xkv__branch *from = (struct xkv__branch *)left, *to = (struct xkv__branch *)right;
         memcpy(to->low, from->low + middle, moved * sizeof *to->low);
         memcpy(to->child, from->child + middle, moved * sizeof *to->child);
         memcpy(to->count, from->count + middle, moved * sizeof *to->count);
@@ -421,29 +365,30 @@ static uint64_t move_upper(struct xkv__node *left, struct xkv__node *right, unsi
  */
 static int split_child(struct step *parent, unsigned level, const struct probe *at,
                        const xkv__entry *entry) {
-    struct branch *above = parent->branch;
+    struct xkv__branch *above = parent->branch;
     unsigned i = parent->at;
     struct xkv__node *left = above->child[i];
-    unsigned middle = FANOUT / 2;
-    struct separator *low;
+    unsigned middle = XKV__FANOUT / 2;
+    struct xkv__separator *low;
     bool found = false;
 
     if (level == 0) {
-        struct leaf *full = (struct leaf *)left;
+        struct xkv__leaf *full = (struct xkv__leaf *)left;
         unsigned place = leaf_search(full, at, &found);
         if (found)
             return XKV_OK; /* a replacement needs no room */
-        middle = place == FANOUT ? FANOUT : middle;
-        low =
-            separator_new(full->entry[middle - 1], middle == FANOUT ? entry : full->entry[middle]);
+        middle = place == XKV__FANOUT ? XKV__FANOUT : middle;
+        low = separator_new(full->entry[middle - 1],
+                            middle == XKV__FANOUT ? entry : full->entry[middle]);
     } else {
-        middle = branch_search((struct branch *)left, at) == FANOUT - 1 ? FANOUT - 1 : middle;
-        low = ((struct branch *)left)->low[middle];
+        middle = branch_search((struct xkv__branch *)left, at) == XKV__FANOUT - 1 ? XKV__FANOUT - 1
+                                                                                  : middle;
+        low = ((struct xkv__branch *)left)->low[middle];
     }
     struct xkv__node *right = low ? node_new(level) : NULL;
     if (!right) {
         if (level == 0)
-            separator_release(low);
+            xkv__separator_release(low);
         return XKV_E_STORE_FULL;
     }
     uint64_t count = move_upper(left, right, level, middle);
@@ -458,8 +403,8 @@ static int split_child(struct step *parent, unsigned level, const struct probe *
 
 /* Puts a new root over the old one, which is full. */
 static int grow(xkv__tree *tree) {
-    struct branch *root =
-        tree->height + 2 < XKV__TREE_HEIGHT_MAX ? (struct branch *)node_new(1) : NULL;
+    struct xkv__branch *root =
+        tree->height + 2 < XKV__TREE_HEIGHT_MAX ? (struct xkv__branch *)node_new(1) : NULL;
 
     if (!root)
         return XKV_E_STORE_FULL;
@@ -479,8 +424,8 @@ static int prepare_root(xkv__tree *tree) {
         tree->height = 0;
         return tree->root ? XKV_OK : XKV_E_STORE_FULL;
     }
-    int error = unshare(&tree->root, tree->height);
-    if (error == XKV_OK && tree->root->n == FANOUT)
+    int error = unshare_node(&tree->root, tree->height);
+    if (error == XKV_OK && tree->root->n == XKV__FANOUT)
         error = grow(tree);
     return error;
 }
@@ -488,31 +433,31 @@ static int prepare_root(xkv__tree *tree) {
 /* Walks down to the leaf for a probe, unsharing on the way and, with an entry
  * to be put, splitting what is full. path[level] is the step from that level. */
 static int descend(xkv__tree *tree, const struct probe *at, const xkv__entry *entry,
-                   struct step *path, struct leaf **leaf_out) {
+                   struct step *path, struct xkv__leaf **leaf_out) {
     struct xkv__node *here = tree->root;
     struct fences around = {NULL, NULL};
 
     for (unsigned level = tree->height; level > 0; level--) {
         struct step *step = &path[level];
-        step->branch = (struct branch *)here;
+        step->branch = (struct xkv__branch *)here;
         step->at = branch_search(step->branch, at);
         step->around = around;
-        int error = unshare(&step->branch->child[step->at], level - 1);
-        if (error == XKV_OK && entry && step->branch->child[step->at]->n == FANOUT)
+        int error = unshare_node(&step->branch->child[step->at], level - 1);
+        if (error == XKV_OK && entry && step->branch->child[step->at]->n == XKV__FANOUT)
             error = split_child(step, level - 1, at, entry);
         if (error != XKV_OK)
             return error;
         around = fences_of_child(step->branch, step->at, around);
         here = step->branch->child[step->at];
     }
-    *leaf_out = (struct leaf *)here;
+    *leaf_out = (struct xkv__leaf *)here;
     return XKV_OK;
 }
 
 /* *old gets what was replaced, which is then the caller's. */
 static int put_at(xkv__tree *tree, const struct probe *at, xkv__entry *entry, xkv__entry **old) {
     struct step path[XKV__TREE_HEIGHT_MAX];
-    struct leaf *leaf;
+    struct xkv__leaf *leaf;
     bool found;
     int error = prepare_root(tree);
 
@@ -560,15 +505,16 @@ int xkv__tree_append(xkv__tree *tree, xkv__entry *entry) {
 }
 
 /* Walks to the leaf of a probe, unsharing on the way; the tree is not empty. */
-static int touch(xkv__tree *tree, const struct probe *at, struct step *path, struct leaf **leaf) {
-    int error = unshare(&tree->root, tree->height);
+static int touch(xkv__tree *tree, const struct probe *at, struct step *path,
+                 struct xkv__leaf **leaf) {
+    int error = unshare_node(&tree->root, tree->height);
     return error == XKV_OK ? descend(tree, at, NULL, path, leaf) : error;
 }
 
 int xkv__tree_touch(xkv__tree *tree, xkv_bytes key) {
     struct step path[XKV__TREE_HEIGHT_MAX];
     struct probe at = probe_at(key);
-    struct leaf *leaf;
+    struct xkv__leaf *leaf;
 
     return tree->root ? touch(tree, &at, path, &leaf) : XKV_OK;
 }
@@ -576,7 +522,7 @@ int xkv__tree_touch(xkv__tree *tree, xkv_bytes key) {
 int xkv__tree_replace(xkv__tree *tree, xkv__entry *entry) {
     struct step path[XKV__TREE_HEIGHT_MAX];
     struct probe at = probe_at(xkv__entry_key(entry));
-    struct leaf *leaf;
+    struct xkv__leaf *leaf;
     bool found;
     int error = touch(tree, &at, path, &leaf);
 
@@ -592,14 +538,14 @@ int xkv__tree_replace(xkv__tree *tree, xkv__entry *entry) {
 
 /* Appends everything of right to left. low is what separated them. */
 static void append_all(struct xkv__node *left, struct xkv__node *right, unsigned level,
-                       struct separator *low) {
+                       struct xkv__separator *low) {
     unsigned n = left->n;
 
     if (level == 0) {
-        memcpy(((struct leaf *)left)->entry + n, ((struct leaf *)right)->entry,
+        memcpy(((struct xkv__leaf *)left)->entry + n, ((struct xkv__leaf *)right)->entry,
                right->n * sizeof(xkv__entry *));
     } else {
-        struct branch *to = (struct branch *)left, *from = (struct branch *)right;
+        struct xkv__branch *to = (struct xkv__branch *)left, *from = (struct xkv__branch *)right;
         memcpy(to->low + n, from->low, right->n * sizeof *to->low);
         memcpy(to->child + n, from->child, right->n * sizeof *to->child);
         memcpy(to->count + n, from->count, right->n * sizeof *to->count);
@@ -611,23 +557,24 @@ static void append_all(struct xkv__node *left, struct xkv__node *right, unsigned
 /* Merges child i with the one right of it if they fit; whether it did. When
  * memory to unshare is short they stay two, which is as good. */
 static bool merge(const struct step *parent, unsigned i, unsigned level) {
-    struct branch *above = parent->branch;
+    struct xkv__branch *above = parent->branch;
 
     if (i + 1u >= above->base.n)
         return false;
     struct xkv__node *right = above->child[i + 1];
-    if (above->child[i]->n + right->n > MERGED_MAX || unshare(&above->child[i], level) != XKV_OK)
+    if (above->child[i]->n + right->n > MERGED_MAX ||
+        unshare_node(&above->child[i], level) != XKV_OK)
         return false;
     struct xkv__node *left = above->child[i];
     bool ours = !shared(right);
     append_all(left, right, level, above->low[i + 1]);
     if (level == 0)
-        separator_release(above->low[i + 1]);
+        xkv__separator_release(above->low[i + 1]);
     if (ours) {
         xkv__free(right); /* its contents have moved, references and all */
     } else {
         refer_contents(right, level, 0, right->n);
-        node_release(right, level);
+        xkv__node_release(right, level);
     }
     above->count[i] += above->count[i + 1];
     branch_remove(above, i + 1);
@@ -638,7 +585,7 @@ static bool merge(const struct step *parent, unsigned i, unsigned level) {
 /* Takes away roots that have but one child. */
 static void shrink(xkv__tree *tree) {
     while (tree->height > 0 && tree->root->n == 1 && !shared(tree->root)) {
-        struct branch *root = (struct branch *)tree->root;
+        struct xkv__branch *root = (struct xkv__branch *)tree->root;
         tree->root = root->child[0];
         tree->height--;
         xkv__free(root);
@@ -648,7 +595,7 @@ static void shrink(xkv__tree *tree) {
 int xkv__tree_delete(xkv__tree *tree, xkv_bytes key) {
     struct step path[XKV__TREE_HEIGHT_MAX];
     struct probe at = probe_at(key);
-    struct leaf *leaf;
+    struct xkv__leaf *leaf;
     bool found;
 
     if (!xkv__tree_get(tree, key))
@@ -676,14 +623,9 @@ int xkv__tree_delete(xkv__tree *tree, xkv_bytes key) {
 
 /* -- Reading ----------------------------------------------------------------- */
 
-void xkv__tree_release(xkv__tree *tree) {
-    node_release(tree->root, tree->height);
-    *tree = XKV__TREE_EMPTY;
-}
-
 xkv__tree xkv__tree_clone(const xkv__tree *tree) {
     if (tree->root)
-        refer(&tree->root->refs);
+        xkv__refer(&tree->root->refs);
     return *tree;
 }
 
@@ -695,10 +637,10 @@ const xkv__entry *xkv__tree_get(const xkv__tree *tree, xkv_bytes key) {
     if (!here)
         return NULL;
     for (unsigned level = tree->height; level > 0; level--)
-        here = child_for((const struct branch *)here,
-                         branch_search((const struct branch *)here, &at), level - 1);
-    unsigned i = leaf_search((const struct leaf *)here, &at, &found);
-    return found ? ((const struct leaf *)here)->entry[i] : NULL;
+        here = child_for((const struct xkv__branch *)here,
+                         branch_search((const struct xkv__branch *)here, &at), level - 1);
+    unsigned i = leaf_search((const struct xkv__leaf *)here, &at, &found);
+    return found ? ((const struct xkv__leaf *)here)->entry[i] : NULL;
 }
 
 /* How many keys lie before the probe. */
@@ -710,13 +652,13 @@ static uint64_t rank_of(const xkv__tree *tree, const struct probe *at) {
     if (!here)
         return 0;
     for (unsigned level = tree->height; level > 0; level--) {
-        const struct branch *branch = (const struct branch *)here;
+        const struct xkv__branch *branch = (const struct xkv__branch *)here;
         unsigned taken = branch_search(branch, at);
         for (unsigned i = 0; i < taken; i++)
             rank += branch->count[i];
         here = child_for(branch, taken, level - 1);
     }
-    return rank + leaf_search((const struct leaf *)here, at, &found);
+    return rank + leaf_search((const struct xkv__leaf *)here, at, &found);
 }
 
 uint64_t xkv__tree_rank(const xkv__tree *tree, xkv_bytes key) {
@@ -741,13 +683,13 @@ const xkv__entry *xkv__tree_select(const xkv__tree *tree, uint64_t n) {
     if (n >= tree->count)
         return NULL;
     for (unsigned level = tree->height; level > 0; level--) {
-        const struct branch *branch = (const struct branch *)here;
+        const struct xkv__branch *branch = (const struct xkv__branch *)here;
         unsigned i = 0;
         while (n >= branch->count[i])
             n -= branch->count[i++];
         here = branch->child[i];
     }
-    return ((const struct leaf *)here)->entry[n];
+    return ((const struct xkv__leaf *)here)->entry[n];
 }
 
 /* The entry that the cursor stands on, moving on over the ends of nodes. */
@@ -757,8 +699,8 @@ static const xkv__entry *settle(xkv__tree_cursor *cursor) {
     for (;;) {
         if (cursor->path[level].at < cursor->path[level].node->n) {
             if (level == 0)
-                return ((const struct leaf *)cursor->path[0].node)->entry[cursor->path[0].at];
-            const struct branch *branch = (const struct branch *)cursor->path[level].node;
+                return ((const struct xkv__leaf *)cursor->path[0].node)->entry[cursor->path[0].at];
+            const struct xkv__branch *branch = (const struct xkv__branch *)cursor->path[level].node;
             const struct xkv__node *child = branch->child[cursor->path[level].at];
             level--;
             cursor->path[level].node = child;
@@ -782,13 +724,13 @@ const xkv__entry *xkv__tree_seek(const xkv__tree *tree, xkv__tree_cursor *cursor
     if (!here)
         return NULL;
     for (unsigned level = tree->height; level > 0; level--) {
-        const struct branch *branch = (const struct branch *)here;
+        const struct xkv__branch *branch = (const struct xkv__branch *)here;
         cursor->path[level].node = here;
         cursor->path[level].at = branch_search(branch, &at);
         here = branch->child[cursor->path[level].at];
     }
     cursor->path[0].node = here;
-    cursor->path[0].at = leaf_search((const struct leaf *)here, &at, &found);
+    cursor->path[0].at = leaf_search((const struct xkv__leaf *)here, &at, &found);
     return settle(cursor);
 }
 
@@ -801,12 +743,12 @@ const xkv__entry *xkv__tree_next(xkv__tree_cursor *cursor) {
 
 /* -- Checking ---------------------------------------------------------------- */
 
-static bool below(const struct separator *fence, const unsigned char *data, size_t len) {
+static bool below(const struct xkv__separator *fence, const unsigned char *data, size_t len) {
     struct probe at = {data, len, false};
     return !fence || probe_compare(&at, fence->bytes, fence->len, 0) < 0;
 }
 
-static const char *check_leaf(const struct leaf *leaf, struct fences around) {
+static const char *check_leaf(const struct xkv__leaf *leaf, struct fences around) {
     for (unsigned i = 0; i < leaf->base.n; i++) {
         const xkv__entry *entry = leaf->entry[i];
         if (around.low && below(around.low, entry->bytes, entry->key_len))
@@ -823,19 +765,19 @@ static const char *check_leaf(const struct leaf *leaf, struct fences around) {
 
 static const char *check_node(const struct xkv__node *node, unsigned level, struct fences around,
                               uint64_t *count) {
-    if (node->n > FANOUT || node->skip > skip_between(around))
+    if (node->n > XKV__FANOUT || node->skip > skip_between(around))
         return "a node's size or skip is wrong";
     if (level == 0) {
         *count = node->n;
-        return check_leaf((const struct leaf *)node, around);
+        return check_leaf((const struct xkv__leaf *)node, around);
     }
-    const struct branch *branch = (const struct branch *)node;
+    const struct xkv__branch *branch = (const struct xkv__branch *)node;
     *count = 0;
     if (node->n == 0)
         return "a branch has no child";
     for (unsigned i = 0; i < node->n; i++) {
         uint64_t found;
-        const struct separator *low = i > 0 ? branch->low[i] : NULL;
+        const struct xkv__separator *low = i > 0 ? branch->low[i] : NULL;
         if (low && node->head[i] != head_of(low->bytes, low->len, node->skip, 0))
             return "a separator's head is wrong";
         const char *wrong =

@@ -16,6 +16,7 @@
  *   claims.c     who holds which key
  *   backend_*.c  ordered maps: memory, LMDB (with file.c, records.c, verify.c)
  *   btree.c      the counted B-tree: memory's data, LMDB's key index, claims
+ *   reclaim.c    frees what is left of large trees, in the background
  *   base.c       allocation, clock, randomness, errors, replies, text
  */
 #ifndef XKV_INTERNAL_H
@@ -25,6 +26,7 @@
 #define _GNU_SOURCE 1
 #endif
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -55,6 +57,9 @@ void *xkv__alloc(size_t size);
 void *xkv__resize(void *old, size_t size);
 void xkv__free(void *memory);
 char *xkv__strdup(const char *text);
+
+/* Starts a thread. XKV_OK or XKV_E_STORE_FULL. */
+int xkv__thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
 
 /* A random number below bound (1 or more), without bias. */
 uint64_t xkv__random_below(uint64_t bound);

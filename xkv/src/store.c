@@ -13,13 +13,12 @@
  */
 #include "internal.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "claims.h"
 #include "file.h"
+#include "reclaim.h"
 
 struct request;
 
@@ -383,17 +382,6 @@ static void *writer_main(void *argument) {
     }
 }
 
-/* Signals are the business of the program's own threads. */
-static int start_writer(struct core *core) {
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&core->writer, NULL, writer_main, core);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error == 0 ? XKV_OK : xkv__fail(XKV_E_STORE_FULL, "a thread could not be started");
-}
-
 static void stop_writer(struct core *core) {
     pthread_mutex_lock(&core->mutex);
     core->closing = true;
@@ -458,7 +446,7 @@ static int core_start(struct core *core, xkv__file *file) {
     core->backend->claims = core->claims;
     core->queues = core->backend->ops->waits(core->backend);
     if (core->queues)
-        error = start_writer(core);
+        error = xkv__thread_start(&core->writer, writer_main, core);
     if (error != XKV_OK)
         core->backend->ops->close(core->backend);
     return error;
@@ -582,6 +570,8 @@ int xkv_open(const xkv_options *options, xkv_store **out, char *message, size_t 
     error = find_or_open(&effective, &store->core);
     if (error == XKV_OK)
         store->core->handles++;
+    else if (!registry)
+        xkv__reclaim_finish(); /* of an index that was built in vain */
     pthread_mutex_unlock(&registry_mutex);
     if (error != XKV_OK) {
         xkv__free(store);
@@ -597,6 +587,8 @@ void xkv_close(xkv_store *store) {
     pthread_mutex_lock(&registry_mutex);
     if (--store->core->handles == 0)
         core_close(store->core);
+    if (!registry)
+        xkv__reclaim_finish();
     pthread_mutex_unlock(&registry_mutex);
     store_release(store);
 }
