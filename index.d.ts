@@ -224,8 +224,9 @@ declare module "k6/x/kv" {
     /**
      * Emit k6 metrics about every call made in `setup`, `teardown` and
      * iterations: `xk6_kv_operations_total`, `xk6_kv_operation_duration`,
-     * `xk6_kv_operation_failed`, `xk6_kv_errors_total`, `xk6_kv_empty_result`
-     * and `xk6_kv_async_in_flight`. All handles on a store must agree.
+     * `xk6_kv_operation_failed`, `xk6_kv_empty_result` and
+     * `xk6_kv_async_in_flight`. All handles on a store must agree.
+     * (`xk6_kv_errors_total` and `xk6_kv_claims_lost_total` are always on.)
      *
      * @defaultValue `false`
      */

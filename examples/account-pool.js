@@ -27,6 +27,7 @@ export const options = {
     deserter: { executor: "per-vu-iterations", vus: 1, iterations: 1, exec: "vanish" },
   },
   thresholds: {
+    xk6_kv_errors_total: ["count==0"],
     checks: ["rate==1"],
     visits: [`count==${2 * VUS}`], // an iteration that throws makes this fail
     deserted: ["count==1"],

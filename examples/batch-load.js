@@ -21,6 +21,7 @@ export const options = {
   vus: 4,
   iterations: READS,
   thresholds: {
+    xk6_kv_errors_total: ["count==1"], // the bad batch that is refused
     checks: ["rate==1"],
     reads: [`count==${READS}`], // an iteration that throws makes this fail
   },

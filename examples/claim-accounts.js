@@ -18,6 +18,7 @@ export const options = {
     customers: { executor: "per-vu-iterations", vus: 10, iterations: 1, maxDuration: "10s" },
   },
   thresholds: {
+    xk6_kv_errors_total: ["count==0"],
     checks: ["rate==1"],
     // Every account is completed, and once: an error anywhere makes this fail.
     accounts_completed: [`count==${ACCOUNTS}`],

@@ -16,6 +16,7 @@ const AT_ONCE = 150;
 export const options = {
   scenarios: { users: { executor: "per-vu-iterations", vus: VUS, iterations: 1 } },
   thresholds: {
+    xk6_kv_errors_total: ["count==0"],
     checks: ["rate==1"],
     finished: [`count==${VUS + 1}`], // an error that nobody catches makes this fail
   },

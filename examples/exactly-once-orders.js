@@ -16,6 +16,7 @@ const ORDERS = 25;
 export const options = {
   scenarios: { listeners: { executor: "per-vu-iterations", vus: VUS, iterations: 1 } },
   thresholds: {
+    xk6_kv_errors_total: ["count==0"],
     checks: ["rate==1"],
     payments: [`count==${ORDERS}`],
     deliveries_that_pay: [`rate==${1 / VUS}`],

@@ -16,6 +16,7 @@ const STEPS = 5; // by each virtual user
 export const options = {
   scenarios: { users: { executor: "per-vu-iterations", vus: VUS, iterations: STEPS } },
   thresholds: {
+    xk6_kv_errors_total: ["count==0"],
     checks: ["rate==1"],
     switched: ["count==1"], // by one virtual user, no matter how many try
     changes: [`count==${VUS * STEPS}`],

@@ -38,6 +38,7 @@ export const options = {
     },
   },
   thresholds: {
+    xk6_kv_errors_total: ["count==0"],
     checks: ["rate==1"],
     jobs_done: [`count==${JOBS}`], // all of them, and none twice
   },

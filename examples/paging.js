@@ -19,6 +19,7 @@ export const options = {
     writer: { executor: "per-vu-iterations", vus: 2, iterations: 100, exec: "disturb" },
   },
   thresholds: {
+    xk6_kv_errors_total: ["count==0"],
     checks: ["rate==1"],
     walks: ["count==2"], // an error that nobody catches makes this fail
     disturbances: ["count==200"],

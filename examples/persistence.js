@@ -15,7 +15,7 @@ export const options = {
   scenarios: {
     visits: { executor: "per-vu-iterations", vus: VUS, iterations: 1 },
   },
-  thresholds: { checks: ["rate==1"] },
+  thresholds: { xk6_kv_errors_total: ["count==0"], checks: ["rate==1"] },
 };
 
 const kv = openKv({ path: "persistence.kv" });

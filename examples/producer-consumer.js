@@ -19,6 +19,7 @@ export const options = {
     random: { executor: "constant-vus", vus: 1, duration: "3s", exec: "consumeAtRandom" },
   },
   thresholds: {
+    xk6_kv_errors_total: ["count==0"],
     checks: ["rate==1"],
     // Every job is done, and done once: an exception anywhere makes this fail.
     "jobs_done{queue:ordered}": [`count==${JOBS}`],

@@ -16,6 +16,7 @@ export const options = {
   vus: 4,
   iterations: PICKS,
   thresholds: {
+    xk6_kv_errors_total: ["count==0"],
     checks: ["rate==1"],
     picks: [`count==${PICKS}`], // an iteration that throws makes this fail
   },

@@ -14,6 +14,7 @@ const KEYS = 100;
 /** @type {import("k6/options").Options} */
 export const options = {
   thresholds: {
+    xk6_kv_errors_total: ["count==0"],
     checks: ["rate==1"],
     finished: ["count==1"], // an error that nobody catches makes this fail
   },

@@ -16,6 +16,7 @@ export const options = {
   vus: 10,
   iterations: ITERATIONS,
   thresholds: {
+    xk6_kv_errors_total: ["count==0"],
     checks: ["rate==1"],
     registrations: [`count==${ITERATIONS}`], // an iteration that throws makes this fail
     emails_sent: [`count==${QUOTA}`],

@@ -9,7 +9,7 @@ const kv = openKv({ backend: "memory", trackKeys: true });
 
 export const options = {
   scenarios: { users: { executor: "per-vu-iterations", vus: 20, iterations: 2 } },
-  thresholds: { checks: ["rate==1"] },
+  thresholds: { xk6_kv_errors_total: ["count==0"], checks: ["rate==1"] },
 };
 
 export async function setup() {

@@ -24,6 +24,8 @@ export const options = {
     watcher: { executor: "per-vu-iterations", vus: 1, iterations: LOOKS, exec: "watch" },
   },
   thresholds: {
+    xk6_kv_errors_total: ["count==1"], // the one in setup
+    xk6_kv_claims_lost_total: ["count==0"], // nobody has kept an account too long
     checks: ["rate==1"],
     // Those that only hold if the metrics are there and right:
     "xk6_kv_operations_total{op:claim_random}": [`count==${VUS * VISITS}`],

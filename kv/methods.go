@@ -19,6 +19,7 @@ type method struct {
 	fields     []argument // of the options argument that follows them
 	snakeName  string     // as metrics call it
 	mayBeEmpty bool       // it looks for something that may not be there
+	givesBack  bool       // claims, or renews them
 }
 
 func newMethods(operations []xkv.Operation) []*method {
@@ -29,6 +30,7 @@ func newMethods(operations []xkv.Operation) []*method {
 			positional: newArguments(operation, operation.Arguments),
 			fields:     newArguments(operation, operation.Required|operation.Optional),
 			snakeName:  snakeCase(operation.Name),
+			givesBack:  operation.Arguments&(xkv.Claim|xkv.Claims) != 0,
 			mayBeEmpty: strings.HasPrefix(operation.Name, "random") ||
 				strings.HasPrefix(operation.Name, "claim") ||
 				strings.HasPrefix(operation.Name, "pop"),
@@ -167,17 +169,15 @@ func (o *outcome) settle(reply *xkv.Reply) error {
 	if err != nil {
 		return o.fail(&xkv.Error{Code: xkv.DiskStoreCorrupt, Message: o.method.Name + ": " + err.Error()})
 	}
-	if !o.started.IsZero() {
-		o.observe("", reply.Number == 0)
+	if lost := o.method.lost(reply); lost > 0 || !o.started.IsZero() {
+		o.observe("", reply.Number == 0, lost)
 	}
 	return o.resolve(result)
 }
 
 // fail rejects the promise.
 func (o *outcome) fail(err error) error {
-	if !o.started.IsZero() {
-		o.observe(errorName(err), false)
-	}
+	o.observe(errorName(err), false, 0)
 	return o.reject(o.kv.errors.from(err, o.stack))
 }
 

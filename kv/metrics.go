@@ -44,7 +44,10 @@ var gauges = []struct {
 type metricSet struct {
 	registry *metrics.Registry
 
-	operations, duration, failed, errors, empty, inFlight *metrics.Metric
+	// Always on, since they cost nothing while all goes well.
+	errors, claimsLost *metrics.Metric
+
+	operations, duration, failed, empty, inFlight *metrics.Metric
 
 	gauges []*metrics.Metric // in the order of the table above
 }
@@ -70,6 +73,7 @@ func (r *RootModule) registerMetrics(vu modules.VU) *metricSet {
 		duration:   add("operation_duration", metrics.Trend, metrics.Time),
 		failed:     add("operation_failed", metrics.Rate, metrics.Default),
 		errors:     add("errors_total", metrics.Counter, metrics.Default),
+		claimsLost: add("claims_lost_total", metrics.Counter, metrics.Default),
 		empty:      add("empty_result", metrics.Rate, metrics.Default),
 		inFlight:   add("async_in_flight", metrics.Gauge, metrics.Default),
 	}
@@ -229,8 +233,8 @@ func (i *instance) flush(state *lib.State) {
 }
 
 // observe emits what is to be told about a call that settles now. failure is
-// the name of an error, or "".
-func (o *outcome) observe(failure string, isEmpty bool) {
+// the name of an error, or ""; lost is how many claims came back too late.
+func (o *outcome) observe(failure string, isEmpty bool, lost int64) {
 	m, state := o.kv.handle.meter, o.kv.vu.State()
 	if state == nil {
 		return
@@ -243,20 +247,60 @@ func (o *outcome) observe(failure string, isEmpty bool) {
 	}
 	sets := m.tagsFor(current.Tags)
 	tags := sets.of(o.method)
-	took := time.Since(o.started)
-	b := batch{&o.kv.outbox, o.started.Add(took), current.Metadata}
-	status := tags.succeeded
+	b := batch{&o.kv.outbox, time.Now(), current.Metadata}
 	if failure != "" {
-		status = tags.failed
 		b.add(m.errors, tags.method.With("error_type", failure), 1)
+	}
+	if lost > 0 {
+		b.add(m.claimsLost, tags.method, float64(lost))
+	}
+	if m.perCall {
+		o.measure(&b, tags, failure != "", isEmpty)
+		m.addInFlight(&b, sets)
+	}
+	o.kv.post(state)
+}
+
+// measure adds the samples that every call has with metrics.operations.
+func (o *outcome) measure(b *batch, tags *methodTags, failed, isEmpty bool) {
+	m := o.kv.handle.meter
+	status := tags.succeeded
+	if failed {
+		status = tags.failed
 	} else if o.method.mayBeEmpty {
 		b.add(m.empty, tags.method, metrics.B(isEmpty))
 	}
 	b.add(m.operations, status, 1)
-	b.add(m.duration, status, metrics.D(took))
-	b.add(m.failed, tags.method, metrics.B(failure != ""))
-	m.addInFlight(&b, sets)
-	o.kv.post(state)
+	b.add(m.duration, status, metrics.D(b.time.Sub(o.started)))
+	b.add(m.failed, tags.method, metrics.B(failed))
+}
+
+// observeRefusal counts a call of openKv that threw where there are metrics. There
+// is no store that it could be tagged with.
+func (i *instance) observeRefusal(code xkv.Code) {
+	state := i.vu.State()
+	if state == nil {
+		return
+	}
+	current := state.Tags.GetCurrentValues()
+	tags := current.Tags.With("op", "open_kv").With("error_type", code.Name())
+	b := batch{&i.outbox, time.Now(), current.Metadata}
+	b.add(i.metrics.errors, tags, 1)
+	i.post(state)
+}
+
+// lost is how many of the claims that a call gave back, or renewed, had ended.
+func (m *method) lost(reply *xkv.Reply) int64 {
+	switch {
+	case !m.givesBack:
+		return 0
+	case m.Reply == xkv.ReplyBoolean:
+		return 1 - reply.Number
+	default: // {attempted, …}, and the number is how many were not lost
+		var object, attempted xkv.Item
+		attempted.Read(object.Read(reply.Data))
+		return attempted.Number - reply.Number
+	}
 }
 
 // addInFlight tells how many calls wait, if that is news.

@@ -121,6 +121,7 @@ func (r *RootModule) closeAll() {
 // openKv opens a store for this virtual user.
 func (i *instance) openKv(call sobek.FunctionCall) sobek.Value {
 	if i.vu.State() != nil {
+		i.observeRefusal(xkv.InitContext)
 		panic(i.errors.make(xkv.InitContext,
 			"openKv() must be called in the init context: move it to the top level of the script, "+
 				"outside of the default function, setup() and teardown()"))

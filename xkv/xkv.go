@@ -129,6 +129,8 @@ const (
 	Old    Argument = C.XKV_ARG_OLD
 	New    Argument = C.XKV_ARG_NEW
 	Delta  Argument = C.XKV_ARG_DELTA
+	Claim  Argument = C.XKV_ARG_CLAIM
+	Claims Argument = C.XKV_ARG_CLAIMS
 	Prefix Argument = C.XKV_ARG_PREFIX
 	Limit  Argument = C.XKV_ARG_LIMIT
 	Cursor Argument = C.XKV_ARG_CURSOR
