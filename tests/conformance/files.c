@@ -534,7 +534,7 @@ static void test_second_writer(void **state) {
         uint64_t start = clock_ms();
         options.timeout_ms = 100 * i;
         assert_refused(&options, XKV_E_DISK_STORE_OPEN, pid);
-        assert_in_range(clock_ms() - start, options.timeout_ms, options.timeout_ms + 5000);
+        assert_true(clock_ms() - start >= (uint64_t)options.timeout_ms);
     }
     tell(&writer, "set still works");
     child_kill(&writer); /* a dead process holds nothing */

@@ -312,7 +312,7 @@ static void test_queue_timeouts(void **state) {
     assert_non_null(queue);
     assert_int_equal(xkv_completions(queue, &done, 1, 0), 0);
     assert_int_equal(xkv_completions(queue, &done, 1, 50), 0);
-    assert_in_range(clock_ms() - start, 49, 20000);
+    assert_true(clock_ms() - start >= 49);
     xkv_queue_wake(queue); /* the next call returns at once */
     assert_int_equal(xkv_completions(queue, &done, 1, -1), 0);
     xkv_queue_free(queue);
