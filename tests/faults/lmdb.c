@@ -11,6 +11,8 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
+#include <sys/statvfs.h>
 
 /* The library sleeps only while it waits for others: here there are none. */
 int nanosleep(const struct timespec *time, struct timespec *left) {
@@ -23,6 +25,7 @@ int nanosleep(const struct timespec *time, struct timespec *left) {
 enum { NUMBERS = 20, LONG = 1300, SLOTS = 32 };
 
 static char long_key[LONG + 1];
+static char lone_key[LONG], new_key[LONG]; /* which share no beginning with it */
 
 struct subject {
     xkv_options options;
@@ -44,6 +47,7 @@ static void fill(struct subject *subject) {
         items_add(&items, number_key(key, n), LIT("7"));
     items_add(&items, bytes_of(long_key, LONG), LIT("7"));
     items_add(&items, bytes_of(long_key, LONG + 1), LIT("7"));
+    items_add(&items, bytes_of(lone_key, sizeof lone_key), LIT("7"));
     MUST(do_plain(client, XKV_OP_CLEAR) == XKV_OK);
     MUST(do_list_of(client, XKV_OP_SET_MANY, items) == XKV_OK);
     MUST(client_run(client, &claim) == XKV_OK && client->reply.number == 1);
@@ -92,7 +96,7 @@ static xkv_items some_entries(void) {
     return items;
 }
 
-enum { COMMANDS = 24 };
+enum { COMMANDS = 29 };
 
 static xkv_items entries, keys;
 
@@ -122,6 +126,11 @@ static size_t make_commands(xkv_command out[COMMANDS]) {
         {.op = XKV_OP_DELETE_MANY, .items = xkv_items_bytes(&keys)},
         {.op = XKV_OP_CLAIM_RANDOM, .prefix = LIT("key")},
         {.op = XKV_OP_POP_RANDOM, .prefix = LIT("key")},
+        {.op = XKV_OP_SET, .key = {new_key, sizeof new_key}, .value = LIT("8")},
+        {.op = XKV_OP_DELETE, .key = {lone_key, sizeof lone_key}},
+        {.op = XKV_OP_CLAIM_RANDOM_MANY, .prefix = LIT("key"), .count = 5},
+        {.op = XKV_OP_CLAIM_KEYS, .items = xkv_items_bytes(&keys)},
+        {.op = XKV_OP_CLAIM_KEY, .key = deep},
         {.op = XKV_OP_CLEAR},
     };
 
@@ -149,6 +158,16 @@ static void reopen(struct subject *subject) {
     fill(subject);
 }
 
+/* What only looks is run once more without the writes of its group; a reader that
+ * could not begin for its index begins once more for the file. */
+static bool is_tried_again(const struct subject *subject, const xkv_command *command,
+                           enum lmdb_call call) {
+    bool renews = call == CALL_txn_renew || call == CALL_txn_begin;
+
+    return xkv_op_describe(command->op)->access == XKV_ACCESS_ORDERED ||
+           (subject->options.read_only && subject->options.track_keys && renews);
+}
+
 /* What may follow from call number n failing. Whether it came to that. */
 static bool run_failing(struct subject *subject, const xkv_command *command, enum lmdb_call call,
                         int n) {
@@ -157,8 +176,7 @@ static bool run_failing(struct subject *subject, const xkv_command *command, enu
     lmdb_fail_at(call, n, EIO);
     int status = client_run(&subject->client, command);
     bool failed = lmdb_failed();
-    bool looks = xkv_op_describe(command->op)->access == XKV_ACCESS_ORDERED;
-    if (failed && status == XKV_OK && !looks) /* those are tried again without the writes */
+    if (failed && status == XKV_OK && !is_tried_again(subject, command, call))
         fail_msg("%s: %s number %d fails, and nothing follows", xkv_op_describe(command->op)->name,
                  lmdb_call_names[call], n);
     assert_true(status == XKV_OK || (is_error_of_disk(status) && subject->client.reply.len > 0));
@@ -167,6 +185,8 @@ static bool run_failing(struct subject *subject, const xkv_command *command, enu
     if (!done)
         assert_as_before(subject, before);
     free(before);
+    if (subject->options.read_only)
+        return failed;
     if (call == CALL_txn_commit || call == CALL_env_sync)
         reopen(subject);
     else if (done)
@@ -174,13 +194,20 @@ static bool run_failing(struct subject *subject, const xkv_command *command, enu
     return failed;
 }
 
-static void fail_all_calls(int durability, bool track_keys) {
+static void fail_all_calls(int durability, bool track_keys, bool read_only) {
     xkv_command commands[COMMANDS];
     size_t count = make_commands(commands);
     struct subject subject;
 
     subject_open(&subject, durability, track_keys);
+    if (read_only) {
+        subject_close(&subject);
+        subject.options.read_only = true;
+        client_open(&subject.client, &subject.options, false);
+    }
     for (size_t i = 0; i < count; i++) {
+        if (read_only && xkv_op_describe(commands[i].op)->access >= XKV_ACCESS_WRITE)
+            continue;
         for (int call = 0; call < CALL_END; call++) {
             for (int n = 1; run_failing(&subject, &commands[i], (enum lmdb_call)call, n); n++)
                 assert_in_range(n, 0, 2000);
@@ -192,7 +219,9 @@ static void fail_all_calls(int durability, bool track_keys) {
 static void test_commands(void **state) {
     (void)state;
     for (int i = 0; i < 4; i++)
-        fail_all_calls(i / 2 ? XKV_DURABILITY_NONE : XKV_DURABILITY_FULL, i % 2);
+        fail_all_calls(i / 2 ? XKV_DURABILITY_NONE : XKV_DURABILITY_FULL, i % 2, false);
+    for (int track_keys = 0; track_keys < 2; track_keys++)
+        fail_all_calls(XKV_DURABILITY_FULL, track_keys, true);
 }
 
 /* -- What an error of LMDB's becomes ------------------------------------------ */
@@ -257,6 +286,142 @@ static void test_what_passes(void **state) {
         client_run(&subject.client, &command);
         assert_int_equal(told(&subject.client), XKV_OK);
         assert_true(lmdb_failed());
+        subject_close(&subject);
+    }
+}
+
+/* LMDB refuses to commit what met a damaged page, and the commands do not know of
+ * it: nothing of that may be acknowledged. */
+static void test_commit_refused(void **state) {
+    (void)state;
+    for (int durability = 0; durability < 3; durability++) {
+        struct subject subject;
+        subject_open(&subject, durability, durability % 2);
+        lmdb_fail_at(CALL_txn_commit, 1, MDB_BAD_TXN);
+        int status = do_set(&subject.client, LIT("key:02"), LIT("8"));
+        assert_true(lmdb_failed());
+        assert_true(is_error_of_disk(status));
+        assert_int_equal(do_get(&subject.client, LIT("key:02")), XKV_OK);
+        assert_true(same_bytes(answer(&subject.client), LIT("7")));
+        subject_close(&subject);
+    }
+}
+
+static sem_t all_submitted;
+
+static void wait_for_all(void) {
+    lmdb_calls.before_commit = NULL;
+    sem_wait(&all_submitted);
+}
+
+/* A group that fails with an outcome unknown fails as a whole. */
+static void test_group_with_unknown_outcome(void **state) {
+    xkv_command set = {.op = XKV_OP_SET, .key = LIT("key:02"), .value = LIT("8")};
+    xkv_queue *queue = xkv_queue_new();
+    struct subject subject;
+    xkv_completion done;
+    xkv_reply reply;
+
+    (void)state;
+    xkv_reply_init(&reply, NULL, 0);
+    subject_open(&subject, XKV_DURABILITY_FULL, true);
+    MUST(sem_init(&all_submitted, 0, 0) == 0);
+    lmdb_calls.before_commit = wait_for_all;
+    lmdb_fail_at(CALL_txn_commit, 2, EIO); /* the first holds who came first */
+    for (uint64_t i = 0; i < 40; i++)
+        MUST(xkv_submit(subject.client.store, &set, &reply, queue, i) == XKV_PENDING);
+    sem_post(&all_submitted);
+    unsigned failed = 0;
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(xkv_completions(queue, &done, 1, -1), 1);
+        failed += done.reply.status == XKV_E_DISK_STORE_WRITE;
+        xkv_reply_clear(&done.reply);
+    }
+    lmdb_failed();
+    assert_in_range(failed, 1, 40);
+    xkv_queue_free(queue);
+    subject_close(&subject);
+}
+
+static bool disk_is_full;
+
+int statvfs(const char *path, struct statvfs *status) {
+    int (*real)(const char *, struct statvfs *);
+
+    lmdb_find("statvfs", &real, sizeof real);
+    int result = real(path, status);
+    if (disk_is_full)
+        status->f_bavail = 0;
+    return result;
+}
+
+/* A short write looks like an error of the disk. */
+static void test_short_write_on_a_full_disk(void **state) {
+    struct subject subject;
+
+    (void)state;
+    subject_open(&subject, XKV_DURABILITY_FULL, false);
+    disk_is_full = true;
+    lmdb_fail_at(CALL_txn_commit, 1, EIO);
+    assert_int_equal(do_set(&subject.client, LIT("key:02"), LIT("8")), XKV_E_STORE_FULL);
+    assert_true(lmdb_failed());
+    disk_is_full = false;
+    assert_int_equal(do_set(&subject.client, LIT("key:02"), LIT("8")), XKV_OK);
+    subject_close(&subject);
+}
+
+static int fail_to_examine(int fd, struct stat *status) {
+    (void)fd, (void)status;
+    errno = EIO;
+    return -1;
+}
+
+static void test_file_that_cannot_be_examined(void **state) {
+    static const xkv_hooks hooks = {.fstat = fail_to_examine};
+    struct subject subject;
+
+    (void)state;
+    subject_open(&subject, XKV_DURABILITY_FULL, false);
+    xkv_set_hooks(&hooks);
+    assert_int_equal(do_plain(&subject.client, XKV_OP_STATS), XKV_E_DISK_STORE_READ);
+    MUST(do_get(&subject.client, LIT("key:02")) == XKV_OK);
+    lmdb_fail_at(CALL_txn_renew, 1, MDB_MAP_RESIZED);
+    assert_int_equal(do_get(&subject.client, LIT("key:02")), XKV_E_DISK_STORE_READ);
+    assert_true(lmdb_failed());
+    xkv_set_hooks(NULL);
+    subject_close(&subject);
+}
+
+/* The larger map cannot be had; with luck, the smaller one again. */
+static void test_map_that_cannot_grow(void **state) {
+    static char value[65536];
+
+    (void)state;
+    memset(value, 'v', sizeof value);
+    for (int times = 1; times <= 2; times++) {
+        struct subject subject;
+        int status = XKV_OK;
+        subject_open(&subject, XKV_DURABILITY_NONE, false);
+        lmdb_calls.times = times;
+        lmdb_fail_at(CALL_env_set_mapsize, 1, EINVAL);
+        for (int i = 0; i < 300 && status == XKV_OK; i++) {
+            char key[32];
+            status = do_set(&subject.client, number_key(key, (unsigned)i),
+                            bytes_of(value, sizeof value));
+        }
+        lmdb_calls.times = 1;
+        if (!lmdb_failed()) {
+            client_close(&subject.client);
+            skip(); /* it had room enough from the start */
+        }
+        assert_int_not_equal(status, XKV_OK);
+        int after = do_get(&subject.client, LIT("key:00"));
+        assert_int_equal(after, times == 1 ? XKV_OK : XKV_E_STORE_FULL);
+        after = do_set(&subject.client, LIT("key:00"), LIT("8"));
+        assert_int_equal(after, times == 1 ? XKV_OK : XKV_E_STORE_FULL);
+        subject_close(&subject);
+        client_open(&subject.client, &subject.options, false);
+        assert_int_equal(do_get(&subject.client, LIT("key:00")), XKV_OK);
         subject_close(&subject);
     }
 }
@@ -331,6 +496,79 @@ static void test_opening(void **state) {
                 failed = open_failing(&subject.options, (enum lmdb_call)call, n, code);
             }
         }
+    }
+}
+
+static const char *opened, *aside;
+
+static void replace_file(enum lmdb_call call) {
+    FILE *file;
+
+    if (call != CALL_env_open)
+        return;
+    MUST(rename(opened, aside) == 0);
+    MUST((file = fopen(opened, "w")) && fclose(file) == 0);
+}
+
+/* Between our look at the file and LMDB's. */
+static void test_replaced_while_opening(void **state) {
+    char other[PATH_SIZE], message[XKV_MESSAGE_SIZE] = "";
+    struct subject subject;
+    xkv_store *store;
+
+    (void)state;
+    subject_open(&subject, XKV_DURABILITY_FULL, false);
+    subject_close(&subject);
+    opened = subject.path;
+    aside = test_path(other, "aside.kv");
+    lmdb_calls.on_call = replace_file;
+    assert_int_equal(xkv_open(&subject.options, &store, message, sizeof message),
+                     XKV_E_DISK_STORE_OPEN);
+    lmdb_calls.on_call = NULL;
+    assert_non_null(strstr(message, "was replaced"));
+}
+
+static int64_t read_other_transaction(int fd, void *out, size_t size, int64_t at) {
+    int64_t got = pread(fd, out, size, (off_t)at);
+
+    if (size == 152) /* a meta page; its transaction */
+        ((unsigned char *)out)[149] ^= 1;
+    return got;
+}
+
+/* A writer that is always two commits ahead, or pages that do not agree. */
+static void test_first_pages_that_do_not_agree(void **state) {
+    static const xkv_hooks hooks = {.pread = read_other_transaction};
+    char message[XKV_MESSAGE_SIZE] = "";
+    struct subject subject;
+    xkv_store *store;
+
+    (void)state;
+    subject_open(&subject, XKV_DURABILITY_FULL, false);
+    subject_close(&subject);
+    xkv_set_hooks(&hooks);
+    assert_int_equal(xkv_open(&subject.options, &store, message, sizeof message),
+                     XKV_E_DISK_STORE_CORRUPT);
+    xkv_set_hooks(NULL);
+    assert_non_null(strstr(message, "do not agree"));
+    assert_int_equal(lmdb_calls.live, 0);
+}
+
+/* The table of readers is full, or the map outgrown, only for a moment. */
+static void test_opening_that_waits(void **state) {
+    static const int codes[] = {MDB_READERS_FULL, MDB_MAP_RESIZED};
+
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        struct subject subject;
+        subject_open(&subject, XKV_DURABILITY_FULL, false);
+        subject_close(&subject);
+        subject.options.read_only = i / 2 % 2;
+        lmdb_fail_at(CALL_txn_begin, 1 + i / 4, codes[i % 2]);
+        client_open(&subject.client, &subject.options, false);
+        assert_int_equal(do_get(&subject.client, LIT("key:02")), XKV_OK);
+        lmdb_failed();
+        subject_close(&subject);
     }
 }
 
@@ -462,8 +700,16 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_what_passes),
+        cmocka_unit_test(test_commit_refused),
+        cmocka_unit_test(test_group_with_unknown_outcome),
+        cmocka_unit_test(test_short_write_on_a_full_disk),
+        cmocka_unit_test(test_file_that_cannot_be_examined),
+        cmocka_unit_test(test_map_that_cannot_grow),
         cmocka_unit_test(test_too_many_readers),
         cmocka_unit_test(test_opening),
+        cmocka_unit_test(test_replaced_while_opening),
+        cmocka_unit_test(test_first_pages_that_do_not_agree),
+        cmocka_unit_test(test_opening_that_waits),
         cmocka_unit_test(test_opening_without_permission),
         cmocka_unit_test(test_idle_readers_are_few),
         cmocka_unit_test(test_dead_readers_are_forgotten),
@@ -473,6 +719,8 @@ int main(int argc, char *argv[]) {
         return read_and_wait(argv[2]);
     test_begin(argv);
     memset(long_key, 'L', sizeof long_key);
+    memset(lone_key, 'M', sizeof lone_key);
+    memset(new_key, 'N', sizeof new_key);
     entries = some_entries();
     keys = KEYS("key:01", "key:05", "no", "key:06");
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
