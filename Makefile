@@ -24,6 +24,8 @@ CFLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -
 CFLAGS_tsan    = -O1 -g -fsanitize=thread
 CFLAGS_fuzz    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize=fuzzer-no-link
 LDFLAGS_fuzz   = -fsanitize=fuzzer
+# As slow as with a sanitizer, so the tests do as little as there.
+CFLAGS_coverage = -O0 -g --coverage -fprofile-update=atomic -DSANITIZED=1
 
 # ThreadSanitizer needs the address space laid out without surprises.
 RUN_tsan := $(shell setarch -R true 2>/dev/null && echo setarch -R)
@@ -68,7 +70,7 @@ build/$1/%: build/$1/tests/%.o $$(SOURCES:%.c=build/$1/%.o)
 build/$1/%.run: build/$1/%
 	@scripts/quietly.sh "$1 $$*" $$(RUN_$1) $$< $$(ARGS_$$(firstword $$(subst /, ,$$*)))
 endef
-$(foreach f,release asan tsan,$(eval $(call flavour,$f,$$(CC))))
+$(foreach f,release asan tsan coverage,$(eval $(call flavour,$f,$$(CC))))
 $(eval $(call flavour,fuzz,clang))
 
 -include $(shell find build -name '*.d' 2>/dev/null)
@@ -84,6 +86,15 @@ asan: $(call runs,asan,$(call programs,unit conformance)) ## C tests under Addre
 
 .PHONY: tsan
 tsan: $(call runs,tsan,$(call programs,threads unit)) ## C tests under ThreadSanitizer
+
+.PHONY: coverage
+coverage: ## which branches of the library the C tests take, per file (needs gcc)
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory --keep-going coverage-run || echo "some tests failed"
+	@scripts/coverage.sh build/coverage/xkv/src
+
+.PHONY: coverage-run
+coverage-run: $(call runs,coverage,$(call programs,unit conformance faults threads))
 
 .PHONY: crash
 crash: $(call runs,release,$(call programs,crash)) ## kill writers, reopen, compare (CRASH_CYCLES=200)

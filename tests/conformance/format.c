@@ -291,6 +291,113 @@ static void test_number_of_another_size(void **state) {
     client_close(&client);
 }
 
+/* -- Links that are sound, and lead nowhere ---------------------------------- */
+
+/* The record of level n with a piece of a key; level 0 is the database "data". */
+static struct record on_level(unsigned n, size_t piece, bool link) {
+    struct record record = {.database = n ? "deep" : "data"};
+    size_t skip = n ? 8 : 0;
+
+    if (n)
+        record.key[7] = (unsigned char)n;
+    memset(record.key + skip, 'L', piece);
+    record.key[skip + piece] = 1;
+    record.key_len = skip + piece + link;
+    return record;
+}
+
+static void write_link(const char *path, unsigned from, unsigned to) {
+    struct record link = on_level(from, CHUNK, true);
+    const unsigned char number[8] = {0, 0, 0, 0, 0, 0, 0, (unsigned char)to};
+
+    write_signed(path, link, bytes_of(link.key, link.key_len), 0, bytes_of(number, sizeof number));
+}
+
+static void assert_list_refused(const xkv_options *options) {
+    struct client client;
+
+    client_open(&client, options, false);
+    assert_int_equal(do_list(&client, NOTHING, 0), XKV_E_DISK_STORE_CORRUPT);
+    assert_int_equal(do_get(&client, LIT("short")), XKV_OK);
+    client_close(&client);
+}
+
+/* To itself, or back: followed, it would never end. */
+static void test_links_that_lead_back(void **state) {
+    char path[PATH_SIZE];
+    xkv_options options = new_store(path, "back.kv");
+    struct client client;
+
+    (void)state;
+    for (unsigned to = 0; to < 2; to++) {
+        write_link(path, 0, to);
+        if (to == 1)
+            write_link(path, 1, 1);
+        assert_list_refused(&options);
+    }
+    client_open(&client, &options, false);
+    static char key[1500];
+    memset(key, 'L', sizeof key);
+    assert_int_equal(do_get(&client, bytes_of(key, sizeof key)), XKV_E_DISK_STORE_CORRUPT);
+    assert_int_equal(do_set(&client, bytes_of(key, sizeof key), NOTHING), XKV_E_DISK_STORE_CORRUPT);
+    client_close(&client);
+}
+
+/* More levels than the longest key has, or as many and a longer rest. */
+static void test_keys_that_are_too_long(void **state) {
+    enum { LAST = XKV_KEY_MAX / CHUNK };
+    char path[PATH_SIZE];
+    xkv_options options = new_store(path, "deep.kv");
+    struct record rest = on_level(LAST, XKV_KEY_MAX % CHUNK + 1, false);
+
+    (void)state;
+    for (unsigned n = 0; n < LAST; n++)
+        write_link(path, n, n + 1);
+    rest.len = HEADER;
+    write_record(path, &rest);
+    assert_list_refused(&options);
+    write_link(path, LAST, LAST + 1);
+    assert_list_refused(&options);
+}
+
+/* A record of "deep" that belongs to no level. */
+static void test_record_without_a_level(void **state) {
+    char path[PATH_SIZE];
+    xkv_options options = new_store(path, "homeless.kv");
+    struct record record = at_key("deep", LIT("\0\0\0\0\0\0\1"));
+    struct client client;
+
+    (void)state;
+    record.len = HEADER;
+    write_record(path, &record);
+    assert_list_refused(&options);
+    client_open(&client, &options, false); /* a new long key finds a level all the same */
+    static char key[600];
+    memset(key, 'M', sizeof key);
+    assert_int_equal(do_set(&client, bytes_of(key, sizeof key), LIT("1")), XKV_OK);
+    assert_int_equal(do_get(&client, bytes_of(key, sizeof key)), XKV_OK);
+    client_close(&client);
+}
+
+/* The number of links is wrong in size, while links are made and go. */
+static void test_links_that_cannot_be_counted(void **state) {
+    char path[PATH_SIZE];
+    xkv_options options = new_store(path, "uncounted.kv");
+    struct client client;
+    static char key[600];
+
+    (void)state;
+    memset(key, 'M', sizeof key);
+    write_signed(path, in_meta("links"), LIT("links\0"), 0, LIT("1"));
+    client_open(&client, &options, false);
+    assert_int_equal(do_set(&client, bytes_of(key, sizeof key), NOTHING), XKV_E_DISK_STORE_CORRUPT);
+    assert_int_equal(do_delete(&client, the_long_key()), XKV_E_DISK_STORE_CORRUPT);
+    assert_int_equal(do_get(&client, the_long_key()), XKV_OK);
+    client_close(&client);
+}
+
+/* -- What describes the store ------------------------------------------------ */
+
 static void assert_refused(const xkv_options *options, int expected, const char *says) {
     char message[XKV_MESSAGE_SIZE] = "";
     xkv_store *store;
@@ -347,6 +454,34 @@ static void test_file_of_format_1(void **state) {
     }
 }
 
+/* Files with less, or other things, than a store has. */
+static void test_other_files(void **state) {
+    char path[PATH_SIZE];
+    struct record plain = {.database = NULL, .key = "data", .key_len = 4, .len = 1};
+    xkv_options options = disk_options(test_path(path, "plain.mdb"));
+    struct record format = in_meta("other"), data = at_key("data", LIT("key"));
+
+    (void)state;
+    write_record(path, &plain);
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, "another program");
+    options = disk_options(test_path(path, "formatless.kv"));
+    data.len = HEADER;
+    write_record(path, &data);
+    data.database = "deep";
+    write_record(path, &data);
+    memcpy(format.bytes + HEADER, "?", 1);
+    format.len = HEADER + 1;
+    sign(&format, bytes_of(format.key, format.key_len));
+    write_record(path, &format);
+    assert_refused(&options, XKV_E_DISK_STORE_CORRUPT, "damaged");
+    options = disk_options(test_path(path, "empty.mdb"));
+    mdb_env_close(open_env(path, 0));
+    options.read_only = true;
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, "");
+    options.read_only = false;
+    xkv_close(must_open(&options));
+}
+
 /* A record may have more, one day. */
 static void test_unknown_flags(void **state) {
     char path[PATH_SIZE];
@@ -393,7 +528,12 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_sound_record_under_another_key),
         cmocka_unit_test(test_name_that_has_changed),
         cmocka_unit_test(test_number_of_another_size),
+        cmocka_unit_test(test_links_that_lead_back),
+        cmocka_unit_test(test_keys_that_are_too_long),
+        cmocka_unit_test(test_record_without_a_level),
+        cmocka_unit_test(test_links_that_cannot_be_counted),
         cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_other_files),
         cmocka_unit_test(test_file_of_format_1),
         cmocka_unit_test(test_unknown_flags),
         cmocka_unit_test(test_unknown_names),

@@ -1,72 +1,15 @@
 /*
- * lmdb.c - every call to LMDB fails in turn; and its table of readers
+ * lmdb.c - every call to LMDB fails in turn, and in many ways
  *
  * Whatever fails: an error comes back, what the store held is as it was, no
  * transaction of LMDB's is left behind, and the store goes on, or says that it
  * must be opened anew.
  */
-#include "../child.h"
-#include "../items.h"
-#include "../lmdb_calls.h"
+#include "../subject.h"
 
 #include <pthread.h>
-#include <sched.h>
-
-/* The library sleeps only while it waits for others: here there are none. */
-int nanosleep(const struct timespec *time, struct timespec *left) {
-    (void)time, (void)left;
-    return sched_yield();
-}
-
-/* -- A store ----------------------------------------------------------------- */
-
-enum { NUMBERS = 20, LONG = 1300, SLOTS = 32 };
-
-static char long_key[LONG + 1];
-
-struct subject {
-    xkv_options options;
-    struct client client;
-    char path[PATH_SIZE];
-};
-
-static xkv_bytes number_key(char out[32], unsigned n) {
-    return bytes_of(out, (size_t)snprintf(out, 32, "key:%02u", n));
-}
-
-static void fill(struct subject *subject) {
-    struct client *client = &subject->client;
-    xkv_command claim = {.op = XKV_OP_CLAIM_KEY, .key = LIT("key:01"), .ttl_ms = XKV_TTL_MAX};
-    xkv_items items = NO_ITEMS;
-    char key[32];
-
-    for (unsigned n = 0; n < NUMBERS; n++)
-        items_add(&items, number_key(key, n), LIT("7"));
-    items_add(&items, bytes_of(long_key, LONG), LIT("7"));
-    items_add(&items, bytes_of(long_key, LONG + 1), LIT("7"));
-    MUST(do_plain(client, XKV_OP_CLEAR) == XKV_OK);
-    MUST(do_list_of(client, XKV_OP_SET_MANY, items) == XKV_OK);
-    MUST(client_run(client, &claim) == XKV_OK && client->reply.number == 1);
-}
-
-static void subject_open(struct subject *subject, int durability, bool track_keys) {
-    static unsigned stores;
-    char file[32];
-
-    snprintf(file, sizeof file, "%u.kv", stores++);
-    subject->options = disk_options(test_path(subject->path, file));
-    subject->options.serialization = XKV_STRING;
-    subject->options.durability = durability;
-    subject->options.track_keys = track_keys;
-    subject->options.initial_map_size = 1 << 20;
-    client_open(&subject->client, &subject->options, false);
-    fill(subject);
-}
-
-static void subject_close(struct subject *subject) {
-    client_close(&subject->client);
-    assert_int_equal(lmdb_calls.live, 0);
-}
+#include <semaphore.h>
+#include <sys/statvfs.h>
 
 /* Everything that can be seen of it, as text that the caller frees. */
 static char *view(struct subject *subject) {
@@ -83,7 +26,6 @@ static char *view(struct subject *subject) {
     free(list);
     return text;
 }
-
 /* -- Commands ---------------------------------------------------------------- */
 
 static xkv_items some_entries(void) {
@@ -92,7 +34,7 @@ static xkv_items some_entries(void) {
     return items;
 }
 
-enum { COMMANDS = 24 };
+enum { COMMANDS = 29 };
 
 static xkv_items entries, keys;
 
@@ -122,6 +64,11 @@ static size_t make_commands(xkv_command out[COMMANDS]) {
         {.op = XKV_OP_DELETE_MANY, .items = xkv_items_bytes(&keys)},
         {.op = XKV_OP_CLAIM_RANDOM, .prefix = LIT("key")},
         {.op = XKV_OP_POP_RANDOM, .prefix = LIT("key")},
+        {.op = XKV_OP_SET, .key = {new_key, sizeof new_key}, .value = LIT("8")},
+        {.op = XKV_OP_DELETE, .key = {lone_key, sizeof lone_key}},
+        {.op = XKV_OP_CLAIM_RANDOM_MANY, .prefix = LIT("key"), .count = 5},
+        {.op = XKV_OP_CLAIM_KEYS, .items = xkv_items_bytes(&keys)},
+        {.op = XKV_OP_CLAIM_KEY, .key = deep},
         {.op = XKV_OP_CLEAR},
     };
 
@@ -149,6 +96,16 @@ static void reopen(struct subject *subject) {
     fill(subject);
 }
 
+/* What only looks is run once more without the writes of its group; a reader that
+ * could not begin for its index begins once more for the file. */
+static bool is_tried_again(const struct subject *subject, const xkv_command *command,
+                           enum lmdb_call call) {
+    bool renews = call == CALL_txn_renew || call == CALL_txn_begin;
+
+    return xkv_op_describe(command->op)->access == XKV_ACCESS_ORDERED ||
+           (subject->options.read_only && subject->options.track_keys && renews);
+}
+
 /* What may follow from call number n failing. Whether it came to that. */
 static bool run_failing(struct subject *subject, const xkv_command *command, enum lmdb_call call,
                         int n) {
@@ -157,8 +114,7 @@ static bool run_failing(struct subject *subject, const xkv_command *command, enu
     lmdb_fail_at(call, n, EIO);
     int status = client_run(&subject->client, command);
     bool failed = lmdb_failed();
-    bool looks = xkv_op_describe(command->op)->access == XKV_ACCESS_ORDERED;
-    if (failed && status == XKV_OK && !looks) /* those are tried again without the writes */
+    if (failed && status == XKV_OK && !is_tried_again(subject, command, call))
         fail_msg("%s: %s number %d fails, and nothing follows", xkv_op_describe(command->op)->name,
                  lmdb_call_names[call], n);
     assert_true(status == XKV_OK || (is_error_of_disk(status) && subject->client.reply.len > 0));
@@ -167,6 +123,8 @@ static bool run_failing(struct subject *subject, const xkv_command *command, enu
     if (!done)
         assert_as_before(subject, before);
     free(before);
+    if (subject->options.read_only)
+        return failed;
     if (call == CALL_txn_commit || call == CALL_env_sync)
         reopen(subject);
     else if (done)
@@ -174,13 +132,20 @@ static bool run_failing(struct subject *subject, const xkv_command *command, enu
     return failed;
 }
 
-static void fail_all_calls(int durability, bool track_keys) {
+static void fail_all_calls(int durability, bool track_keys, bool read_only) {
     xkv_command commands[COMMANDS];
     size_t count = make_commands(commands);
     struct subject subject;
 
     subject_open(&subject, durability, track_keys);
+    if (read_only) {
+        subject_close(&subject);
+        subject.options.read_only = true;
+        client_open(&subject.client, &subject.options, false);
+    }
     for (size_t i = 0; i < count; i++) {
+        if (read_only && xkv_op_describe(commands[i].op)->access >= XKV_ACCESS_WRITE)
+            continue;
         for (int call = 0; call < CALL_END; call++) {
             for (int n = 1; run_failing(&subject, &commands[i], (enum lmdb_call)call, n); n++)
                 assert_in_range(n, 0, 2000);
@@ -192,7 +157,9 @@ static void fail_all_calls(int durability, bool track_keys) {
 static void test_commands(void **state) {
     (void)state;
     for (int i = 0; i < 4; i++)
-        fail_all_calls(i / 2 ? XKV_DURABILITY_NONE : XKV_DURABILITY_FULL, i % 2);
+        fail_all_calls(i / 2 ? XKV_DURABILITY_NONE : XKV_DURABILITY_FULL, i % 2, false);
+    for (int track_keys = 0; track_keys < 2; track_keys++)
+        fail_all_calls(XKV_DURABILITY_FULL, track_keys, true);
 }
 
 /* -- What an error of LMDB's becomes ------------------------------------------ */
@@ -261,6 +228,146 @@ static void test_what_passes(void **state) {
     }
 }
 
+/* LMDB refuses to commit what met a damaged page, and the commands do not know of
+ * it: nothing of that may be acknowledged. */
+static void test_commit_refused(void **state) {
+    (void)state;
+    for (int durability = 0; durability < 3; durability++) {
+        struct subject subject;
+        subject_open(&subject, durability, durability % 2);
+        lmdb_fail_at(CALL_txn_commit, 1, MDB_BAD_TXN);
+        int status = do_set(&subject.client, LIT("key:02"), LIT("8"));
+        assert_true(lmdb_failed());
+        assert_true(is_error_of_disk(status));
+        assert_int_equal(do_get(&subject.client, LIT("key:02")), XKV_OK);
+        assert_true(same_bytes(answer(&subject.client), LIT("7")));
+        subject_close(&subject);
+    }
+}
+
+static sem_t first_commits, all_submitted;
+
+static void wait_for_all(void) {
+    lmdb_calls.before_commit = NULL;
+    sem_post(&first_commits);
+    sem_wait(&all_submitted);
+}
+
+/* A group that fails with an outcome unknown fails as a whole. */
+static void test_group_with_unknown_outcome(void **state) {
+    xkv_command set = {.op = XKV_OP_SET, .key = LIT("key:02"), .value = LIT("8")};
+    xkv_queue *queue = xkv_queue_new();
+    struct subject subject;
+    xkv_completion done;
+    xkv_reply reply;
+
+    (void)state;
+    xkv_reply_init(&reply, NULL, 0);
+    subject_open(&subject, XKV_DURABILITY_FULL, true);
+    MUST(sem_init(&first_commits, 0, 0) == 0 && sem_init(&all_submitted, 0, 0) == 0);
+    lmdb_calls.before_commit = wait_for_all;
+    lmdb_fail_at(CALL_txn_commit, 2, EIO);
+    for (uint64_t i = 0; i < 40; i++) {
+        MUST(xkv_submit(subject.client.store, &set, &reply, queue, i) == XKV_PENDING);
+        if (i == 0) /* the others will be one group */
+            sem_wait(&first_commits);
+    }
+    sem_post(&all_submitted);
+    unsigned failed = 0;
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(xkv_completions(queue, &done, 1, -1), 1);
+        failed += done.reply.status == XKV_E_DISK_STORE_WRITE;
+        xkv_reply_clear(&done.reply);
+    }
+    lmdb_failed();
+    assert_int_equal(failed, 39);
+    xkv_queue_free(queue);
+    subject_close(&subject);
+}
+
+static bool disk_is_full;
+
+int statvfs(const char *path, struct statvfs *status) {
+    int (*real)(const char *, struct statvfs *);
+
+    lmdb_find("statvfs", &real, sizeof real);
+    int result = real(path, status);
+    if (disk_is_full)
+        status->f_bavail = 0;
+    return result;
+}
+
+/* A short write looks like an error of the disk. */
+static void test_short_write_on_a_full_disk(void **state) {
+    struct subject subject;
+
+    (void)state;
+    subject_open(&subject, XKV_DURABILITY_FULL, false);
+    disk_is_full = true;
+    lmdb_fail_at(CALL_txn_commit, 1, EIO);
+    assert_int_equal(do_set(&subject.client, LIT("key:02"), LIT("8")), XKV_E_STORE_FULL);
+    assert_true(lmdb_failed());
+    disk_is_full = false;
+    assert_int_equal(do_set(&subject.client, LIT("key:02"), LIT("8")), XKV_OK);
+    subject_close(&subject);
+}
+
+static int fail_to_examine(int fd, struct stat *status) {
+    (void)fd, (void)status;
+    errno = EIO;
+    return -1;
+}
+
+static void test_file_that_cannot_be_examined(void **state) {
+    static const xkv_hooks hooks = {.fstat = fail_to_examine};
+    struct subject subject;
+
+    (void)state;
+    subject_open(&subject, XKV_DURABILITY_FULL, false);
+    xkv_set_hooks(&hooks);
+    assert_int_equal(do_plain(&subject.client, XKV_OP_STATS), XKV_E_DISK_STORE_READ);
+    MUST(do_get(&subject.client, LIT("key:02")) == XKV_OK);
+    lmdb_fail_at(CALL_txn_renew, 1, MDB_MAP_RESIZED);
+    assert_int_equal(do_get(&subject.client, LIT("key:02")), XKV_E_DISK_STORE_READ);
+    assert_true(lmdb_failed());
+    xkv_set_hooks(NULL);
+    subject_close(&subject);
+}
+
+/* The larger map cannot be had; with luck, the smaller one again. */
+static void test_map_that_cannot_grow(void **state) {
+    static char value[65536];
+
+    (void)state;
+    memset(value, 'v', sizeof value);
+    for (int times = 1; times <= 2; times++) {
+        struct subject subject;
+        int status = XKV_OK;
+        subject_open(&subject, XKV_DURABILITY_NONE, false);
+        lmdb_calls.times = times;
+        lmdb_fail_at(CALL_env_set_mapsize, 1, EINVAL);
+        for (int i = 0; i < 300 && status == XKV_OK; i++) {
+            char key[32];
+            status = do_set(&subject.client, number_key(key, (unsigned)i),
+                            bytes_of(value, sizeof value));
+        }
+        lmdb_calls.times = 1;
+        if (!lmdb_failed()) {
+            client_close(&subject.client);
+            skip(); /* it had room enough from the start */
+        }
+        assert_int_not_equal(status, XKV_OK);
+        int after = do_get(&subject.client, LIT("key:00"));
+        assert_int_equal(after, times == 1 ? XKV_OK : XKV_E_STORE_FULL);
+        after = do_set(&subject.client, LIT("key:00"), LIT("8"));
+        assert_int_equal(after, times == 1 ? XKV_OK : XKV_E_STORE_FULL);
+        subject_close(&subject);
+        client_open(&subject.client, &subject.options, false);
+        assert_int_equal(do_get(&subject.client, LIT("key:00")), XKV_OK);
+        subject_close(&subject);
+    }
+}
+
 enum { FOR_EVER = 1 << 20 };
 
 /* A table of readers that stays full. */
@@ -292,187 +399,22 @@ static void test_too_many_readers(void **state) {
     subject_close(&subject);
 }
 
-/* -- Opening ----------------------------------------------------------------- */
-
-static bool open_failing(const xkv_options *options, enum lmdb_call call, int n, int code) {
-    char message[XKV_MESSAGE_SIZE] = "";
-    xkv_store *store;
-
-    lmdb_fail_at(call, n, code);
-    int status = xkv_open(options, &store, message, sizeof message);
-    bool failed = lmdb_failed();
-    if (status == XKV_OK)
-        xkv_close(store);
-    else
-        assert_true(failed && strlen(message) > 0);
-    bool asks_for_format_1 = call == CALL_get && n == 1; /* what fails, fails once more */
-    if (failed && status == XKV_OK && code == EIO && !asks_for_format_1)
-        fail_msg("%s number %d fails, and nothing follows", lmdb_call_names[call], n);
-    assert_int_equal(lmdb_calls.live, 0);
-    return failed;
-}
-
-/* How a store is opened: made, found, read only; with the index and without. */
-static void test_opening(void **state) {
-    static const int codes[] = {EIO, ENOMEM};
-
-    (void)state;
-    for (unsigned i = 0; i < 6 * COUNT(codes); i++) {
-        struct subject subject;
-        int code = codes[i / 6];
-        subject_open(&subject, XKV_DURABILITY_FULL, i % 2);
-        subject_close(&subject);
-        subject.options.read_only = i / 2 % 3 == 2;
-        for (int call = 0; call < CALL_END; call++) {
-            bool failed = true;
-            for (int n = 1; failed; n++) {
-                if (i / 2 % 3 == 0)
-                    unlink(subject.path);
-                failed = open_failing(&subject.options, (enum lmdb_call)call, n, code);
-            }
-        }
-    }
-}
-
-static void test_opening_without_permission(void **state) {
-    static const int codes[] = {EACCES, EROFS};
-    char path[PATH_SIZE], message[XKV_MESSAGE_SIZE];
-    xkv_options options = disk_options(test_path(path, "permission.kv"));
-    xkv_store *store;
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(codes); i++) {
-        lmdb_fail_at(CALL_env_open, 1, codes[i]);
-        assert_int_equal(xkv_open(&options, &store, message, sizeof message),
-                         XKV_E_DISK_STORE_OPEN);
-        assert_non_null(strstr(message, "permission denied"));
-        lmdb_failed();
-    }
-}
-
-/* -- The table of readers ---------------------------------------------------- */
-
-enum { THREADS = 2 * SLOTS + 5 };
-
-static pthread_barrier_t all_read;
-
-static void meet(enum lmdb_call call) {
-    if (call == CALL_get)
-        pthread_barrier_wait(&all_read);
-}
-
-static void *get_one(void *argument) {
-    xkv_command get = {.op = XKV_OP_GET, .key = LIT("key:02")};
-    xkv_reply reply;
-
-    xkv_reply_init(&reply, NULL, 0);
-    MUST(xkv_exec(argument, &get, &reply) == XKV_OK);
-    xkv_reply_clear(&reply);
-    return NULL;
-}
-
-/* As many threads read at the same moment as there are, and then none: what is
- * kept of that are SLOTS transactions. */
-static void test_idle_readers_are_few(void **state) {
-    pthread_t threads[THREADS];
-    struct subject subject;
-
-    (void)state;
-    subject_open(&subject, XKV_DURABILITY_FULL, false);
-    MUST(pthread_barrier_init(&all_read, NULL, THREADS) == 0);
-    lmdb_calls.on_call = meet;
-    for (int i = 0; i < THREADS; i++)
-        MUST(pthread_create(&threads[i], NULL, get_one, subject.client.store) == 0);
-    for (int i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
-    lmdb_calls.on_call = NULL;
-    assert_in_range(lmdb_calls.live, 1, SLOTS);
-    pthread_barrier_destroy(&all_read);
-    subject_close(&subject);
-}
-
-/* Another process that reads and then waits. */
-static int read_and_wait(const char *path) {
-    xkv_options options = disk_options(path);
-    struct client client;
-
-    options.serialization = XKV_STRING;
-    options.read_only = true;
-    client_open(&client, &options, false);
-    MUST(do_get(&client, LIT("key:02")) == XKV_OK);
-    printf("reads\n");
-    fflush(stdout);
-    while (getchar() != EOF)
-        continue;
-    client_close(&client);
-    return 0;
-}
-
-static void start_reader(struct child *child, const char *path) {
-    const char *const arguments[] = {"read", path, NULL};
-
-    child_start(child, arguments);
-    assert_true(child_says(child, "reads"));
-}
-
-struct sought {
-    long pid;
-    bool found;
-};
-
-/* For mdb_reader_list: a line for each reader, which begins with its process. */
-static int seek_pid(const char *line, void *context) {
-    struct sought *sought = context;
-
-    sought->found |= strtol(line, NULL, 10) == sought->pid;
-    return 0;
-}
-
-static bool is_in_table(pid_t pid) {
-    struct sought sought = {(long)pid, false};
-
-    MUST(mdb_reader_list(lmdb_calls.env, seek_pid, &sought) >= 0);
-    return sought.found;
-}
-
-/* Who opens a store takes the dead out of the table; the living stay. (While
- * one of those is there: who is alone makes the table anew.) */
-static void test_dead_readers_are_forgotten(void **state) {
-    struct child killed, living;
-    struct subject subject;
-
-    (void)state;
-    subject_open(&subject, XKV_DURABILITY_FULL, false);
-    subject_close(&subject);
-    for (int read_only = 0; read_only < 2; read_only++) {
-        start_reader(&killed, subject.path);
-        start_reader(&living, subject.path);
-        child_kill(&killed);
-        subject.options.read_only = read_only;
-        client_open(&subject.client, &subject.options, false);
-        assert_false(is_in_table(killed.pid));
-        assert_true(is_in_table(living.pid));
-        subject_close(&subject);
-        assert_int_equal(child_end(&living), 0);
-    }
-}
-
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_what_passes),
+        cmocka_unit_test(test_commit_refused),
+        cmocka_unit_test(test_group_with_unknown_outcome),
+        cmocka_unit_test(test_short_write_on_a_full_disk),
+        cmocka_unit_test(test_file_that_cannot_be_examined),
+        cmocka_unit_test(test_map_that_cannot_grow),
         cmocka_unit_test(test_too_many_readers),
-        cmocka_unit_test(test_opening),
-        cmocka_unit_test(test_opening_without_permission),
-        cmocka_unit_test(test_idle_readers_are_few),
-        cmocka_unit_test(test_dead_readers_are_forgotten),
     };
 
-    if (argc == 3 && strcmp(argv[1], "read") == 0)
-        return read_and_wait(argv[2]);
+    (void)argc;
     test_begin(argv);
-    memset(long_key, 'L', sizeof long_key);
+    long_keys_make();
     entries = some_entries();
     keys = KEYS("key:01", "key:05", "no", "key:06");
     int failures = cmocka_run_group_tests(tests, NULL, NULL);

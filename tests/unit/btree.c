@@ -461,6 +461,46 @@ static void test_delete_without_memory(void **state) {
     assert_all_freed();
 }
 
+/* -- The check itself -------------------------------------------------------- */
+
+/* Gives a key's bytes back as they were, after the tree was found wrong by them. */
+static void assert_wrong(xkv__tree *tree, uint64_t n, const char *key, const char *says) {
+    xkv__entry *entry = (xkv__entry *)(uintptr_t)xkv__tree_select(tree, n);
+    unsigned char before[10];
+
+    memcpy(before, entry->bytes, sizeof before);
+    memcpy(entry->bytes, key, sizeof before);
+    const char *wrong = xkv__tree_check(tree);
+    memcpy(entry->bytes, before, sizeof before);
+    assert_non_null(wrong);
+    if (!strstr(wrong, says))
+        fail_msg("\"%s\" does not mention \"%s\"", wrong, says);
+    assert_null(xkv__tree_check(tree));
+}
+
+/* What all other tests rely on: a tree that is wrong is found out. */
+static void test_check(void **state) {
+    xkv__tree tree = XKV__TREE_EMPTY;
+    char key[16];
+
+    (void)state;
+    assert_null(xkv__tree_check(&tree));
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(key, sizeof key, "user:%05u", i * 2);
+        assert_int_equal(xkv__tree_put(&tree, xkv__entry_new(bytes_of(key, 10), NOTHING)), XKV_OK);
+    }
+    assert_true(tree.height > 0);
+    assert_wrong(&tree, 999, "user:00000", "lower fence");
+    assert_wrong(&tree, 0, "user:99999", "upper fence");
+    assert_wrong(&tree, 2, "user:00002", "out of order");
+    assert_wrong(&tree, 0, "aser:00000", "head");
+    tree.count++;
+    assert_string_equal(xkv__tree_check(&tree), "the tree's count is wrong");
+    tree.count--;
+    xkv__tree_release(&tree);
+    assert_int_equal(heap.live, 0);
+}
+
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
@@ -471,6 +511,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_appending),
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_delete_without_memory),
+        cmocka_unit_test(test_check),
     };
 
     (void)argc;

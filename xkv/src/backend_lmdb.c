@@ -1104,6 +1104,11 @@ static int open_env(struct lmdb *lmdb, const xkv_options *options) {
         return xkv__fail(XKV_E_DISK_STORE_OPEN,
                          "\"%s\" or its lock file \"%s-lock\" cannot be opened: permission denied",
                          lmdb->file->path, lmdb->file->path);
+    if (code == MDB_INVALID || code == MDB_VERSION_MISMATCH) /* it does not say of which */
+        return xkv__fail(XKV_E_DISK_STORE_OPEN,
+                         "\"%s\" or its lock file \"%s-lock\" is not what LMDB expects (%s); keep "
+                         "a copy of both, and see to it that the file system has file locks",
+                         lmdb->file->path, lmdb->file->path, mdb_strerror(code));
     if (code != MDB_SUCCESS)
         return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
     mdb_reader_check(lmdb->env, NULL);

@@ -59,21 +59,20 @@ static int fail_system(int code, const char *what, const char *path, int number)
 }
 
 /* An absolute copy of path, as text: the file need not exist yet. */
-static char *absolute_path(const char *path) {
-    char directory[4096];
-    size_t size;
+static int absolute_path(const char *path, char **absolute) {
+    char directory[4096] = "";
 
-    if (path[0] == '/')
-        return xkv__strdup(path);
-    if (!getcwd(directory, sizeof directory))
-        return NULL;
+    if (path[0] != '/' && !getcwd(directory, sizeof directory))
+        return fail_system(XKV_E_DISK_PATH, "the current directory cannot be told, which leads to",
+                           path, errno);
     while (path[0] == '.' && path[1] == '/')
         path += 2;
-    size = strlen(directory) + strlen(path) + 2;
-    char *absolute = xkv__alloc(size);
-    if (absolute)
-        snprintf(absolute, size, "%s/%s", directory, path);
-    return absolute;
+    size_t size = strlen(directory) + strlen(path) + 2;
+    *absolute = xkv__alloc(size);
+    if (!*absolute)
+        return XKV_E_STORE_FULL;
+    snprintf(*absolute, size, "%s%s%s", directory, path[0] == '/' ? "" : "/", path);
+    return XKV_OK;
 }
 
 static bool starts_with(const char *path, const char *start) {
@@ -146,8 +145,7 @@ static int resolve(const char *path, char **absolute) {
     if (is_url(path))
         return xkv__fail(XKV_E_DISK_PATH, "%s is a URL; of those only file: leads to a store",
                          xkv__quote(xkv_text(path), quoted));
-    *absolute = absolute_path(path);
-    return *absolute ? XKV_OK : XKV_E_STORE_FULL;
+    return absolute_path(path, absolute);
 }
 
 /* After a power cut, a new file is only there if its directory was synced. */
@@ -198,12 +196,12 @@ enum { LOCK_FILE_SIZE = 32 << 10 };
 
 /* -- Opening ----------------------------------------------------------------- */
 
-static int fail_open(const char *path, bool read_only, int number) {
-    if (number == ENOENT && read_only)
+static int fail_open(const char *path, int number) {
+    if (number == ENOENT) /* else it would have been created */
         return xkv__fail(XKV_E_DISK_STORE_OPEN,
                          "there is no store at \"%s\", and disk.readOnly does not create one",
                          path);
-    bool bad_path = number == ELOOP || number == EISDIR || number == ENOTDIR || number == ENOENT ||
+    bool bad_path = number == ELOOP || number == EISDIR || number == ENOTDIR ||
                     number == ENAMETOOLONG || number == ENXIO;
     return fail_system(bad_path ? XKV_E_DISK_PATH : XKV_E_DISK_STORE_OPEN, "cannot open", path,
                        number);
@@ -215,7 +213,7 @@ static int open_or_create(xkv__file *file, bool read_only) {
 
     file->fd = xkv__sys.open(file->path, flags, 0);
     if (file->fd >= 0 || errno != ENOENT || read_only)
-        return file->fd >= 0 ? XKV_OK : fail_open(file->path, read_only, errno);
+        return file->fd >= 0 ? XKV_OK : fail_open(file->path, errno);
     int error = make_parents(file->path);
     if (error != XKV_OK)
         return error;
@@ -312,6 +310,17 @@ static bool is_lock_file(int fd) {
     if (got == (int64_t)sizeof magic && magic == lmdb_magic)
         return true;
     return lseek(fd, 0, SEEK_END) <= LOCK_FILE_SIZE && is_blank(fd);
+}
+
+/* What LMDB makes of it last, its magic number, is there first, so that the file is
+ * known for what it is if the process ends in between. (LMDB makes all of it anew
+ * when nobody else has it open, and waits for others to be ready.) */
+static int fill_lock_file(int fd) {
+    int failed = allocate_blocks(fd, LOCK_FILE_SIZE);
+
+    if (failed && failed != EOPNOTSUPP && failed != EINVAL) /* these: holes will do */
+        return failed;
+    return pwrite(fd, &lmdb_magic, sizeof lmdb_magic, 0) == sizeof lmdb_magic ? 0 : errno;
 }
 
 /* -- Bonds -------------------------------------------------------------------
@@ -450,8 +459,8 @@ static int open_lock(xkv__file *file, const xkv_options *options, const char *na
     file->lock_inode = status.st_ino;
     file->next = bonded;
     bonded = file;
-    int failed = allocate_blocks(file->lock_fd, LOCK_FILE_SIZE);
-    if (failed && failed != EOPNOTSUPP && failed != EINVAL) /* these: holes will do */
+    int failed = fill_lock_file(file->lock_fd);
+    if (failed)
         return fail_system(XKV_E_DISK_STORE_OPEN, "cannot prepare the lock file", name, failed);
     return make_bond(file, name);
 }

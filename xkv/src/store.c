@@ -88,14 +88,13 @@ static void list_append(struct request_list *list, struct request *request) {
     list->end = &request->next;
 }
 
+/* There must be one. */
 static struct request *list_take_first(struct request_list *list) {
     struct request *first = list->first;
 
-    if (first) {
-        list->first = first->next;
-        if (!list->first)
-            list->end = &list->first;
-    }
+    list->first = first->next;
+    if (!list->first)
+        list->end = &list->first;
     return first;
 }
 
@@ -293,8 +292,11 @@ static void run_group(xkv__backend *backend, struct request *group) {
     while (error == XKV__RETRY);
     if (error == XKV_OK)
         return;
-    if (!group->next && error == XKV__BROKEN)
-        return; /* it has its reply */
+    if (!group->next && error == XKV__BROKEN) {
+        if (group->reply->status == XKV_OK) /* else it says why */
+            fail_all(backend, group, XKV_E_DISK_STORE_CORRUPT);
+        return;
+    }
     if (!group->next || (error != XKV_E_STORE_FULL && error != XKV__BROKEN)) {
         fail_all(backend, group, error);
         return;

@@ -99,8 +99,7 @@ static uint64_t u64(const unsigned char *at) {
 }
 
 static bool fault(struct walk *walk, const char *what) {
-    if (!walk->wrong && walk->error == XKV_OK)
-        walk->wrong = what;
+    walk->wrong = what;
     return false;
 }
 
