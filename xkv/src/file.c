@@ -244,6 +244,20 @@ static int check_owner(const xkv__file *file, const struct stat *status, bool re
                      (long)status->st_uid, (unsigned)status->st_mode & 0777);
 }
 
+/* Those of this process whose lock file is open. To open one twice and close it
+ * once would take away LMDB's locks on it. */
+static xkv__file *bonded;
+
+/* LMDB would wait for itself. */
+static int check_kept(const xkv__file *file) {
+    for (const xkv__file *other = bonded; other; other = other->next) {
+        if (other->kept && other->device == file->device && other->inode == file->inode)
+            return xkv__file_corrupt(file, "a page was overwritten while it was open, and this "
+                                           "process cannot open it again");
+    }
+    return XKV_OK;
+}
+
 static int check_kind(xkv__file *file, bool read_only) {
     struct stat status;
 
@@ -259,7 +273,8 @@ static int check_kind(xkv__file *file, bool read_only) {
                          file->path, (long)status.st_nlink);
     file->device = status.st_dev;
     file->inode = status.st_ino;
-    return check_owner(file, &status, read_only);
+    int error = check_kept(file);
+    return error == XKV_OK ? check_owner(file, &status, read_only) : error;
 }
 
 /* Gives a file its size in blocks that exist, not in holes. Beyond a limit of
@@ -397,10 +412,6 @@ static int make_bond(xkv__file *file, const char *name) {
                          holder_at(file->fd, label_at, holder), file->path, name);
     return XKV_OK;
 }
-
-/* Those of this process whose lock file is open. To open one twice and close it
- * once would take away LMDB's locks on it. */
-static xkv__file *bonded;
 
 static int check_unused(const xkv__file *file, const struct stat *status) {
     for (const xkv__file *other = bonded; other; other = other->next) {
@@ -544,6 +555,10 @@ void xkv__file_close(xkv__file *file, bool undo) {
     xkv__free(file);
 }
 
+void xkv__file_keep(xkv__file *file) {
+    file->kept = true;
+}
+
 /* -- Locking ----------------------------------------------------------------- */
 
 /*
@@ -650,8 +665,9 @@ static uint64_t read_u64(const unsigned char *at) {
 
 int xkv__file_corrupt(const xkv__file *file, const char *what) {
     return xkv__fail(XKV_E_DISK_STORE_CORRUPT,
-                     "\"%s\" is damaged: %s; restore it from a backup or remove it", file->path,
-                     what);
+                     "\"%s\" is damaged: %s; keep a copy of it before anything else, then restore "
+                     "a backup, or give another path",
+                     file->path, what);
 }
 
 static int read_at(xkv__file *file, void *out, size_t size, uint64_t at, bool *whole) {
