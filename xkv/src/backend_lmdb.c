@@ -216,6 +216,17 @@ static void lose(struct lmdb *lmdb) {
     atomic_store(&lmdb->dead, true);
 }
 
+/* The same, of a key's record; a key without bytes is not known. */
+static int fail_record(struct lmdb *lmdb, int code, xkv_bytes key) {
+    char quoted[XKV__QUOTE_SIZE], what[XKV__QUOTE_SIZE + 64];
+
+    if (code != XKV__DAMAGED || key.len == 0)
+        return fail_read(lmdb, code);
+    snprintf(what, sizeof what, "the record of key %s does not match its checksum",
+             xkv__quote(key, quoted));
+    return xkv__file_corrupt(lmdb->file, what);
+}
+
 /* For codes of put, del and clear: whatever went wrong, part of it may be done. */
 static int fail_write(xkv__txn *txn, int code) {
     if (code == XKV__ASSERTED)
@@ -717,7 +728,7 @@ static int lmdb_get(xkv__txn *txn, xkv_bytes key, xkv_bytes *value) {
         return error;
     int code;
     XKV__GUARD(code, xkv__record_get(mine(txn)->mdb, &lmdb->records, key, value));
-    return fail_read(lmdb, code);
+    return fail_record(lmdb, code, key);
 }
 
 static int lmdb_put(xkv__txn *txn, xkv_bytes key, xkv_bytes value) {
@@ -778,14 +789,18 @@ static int lmdb_seek(xkv__txn *txn, xkv_bytes key, xkv_bytes *found, xkv_bytes *
 
     if (error != XKV_OK)
         return error;
-    return fail_read(lmdb, guarded_seek(&own->cursor, own->mdb, &lmdb->records, key, found, value));
+    *found = (xkv_bytes){NULL, 0};
+    int code = guarded_seek(&own->cursor, own->mdb, &lmdb->records, key, found, value);
+    return fail_record(lmdb, code, *found);
 }
 
 static int lmdb_next(xkv__txn *txn, xkv_bytes *found, xkv_bytes *value) {
     struct lmdb *lmdb = lmdb_of(txn);
     struct lmdb_txn *own = mine(txn);
 
-    return fail_read(lmdb, guarded_next(&own->cursor, own->mdb, &lmdb->records, found, value));
+    *found = (xkv_bytes){NULL, 0};
+    int code = guarded_next(&own->cursor, own->mdb, &lmdb->records, found, value);
+    return fail_record(lmdb, code, *found);
 }
 
 /* Takes the next landmark. When there is no room, every other one goes. */

@@ -269,7 +269,7 @@ static int check_kind(xkv__file *file, bool read_only) {
     if (status.st_nlink > 1) /* by another name the lock file is another one */
         return xkv__fail(XKV_E_DISK_PATH,
                          "\"%s\" has %ld hard links, under which processes would not notice each "
-                         "other; remove the others, or copy the file",
+                         "other; copy the file, and use the copy",
                          file->path, (long)status.st_nlink);
     file->device = status.st_dev;
     file->inode = status.st_ino;
@@ -440,8 +440,11 @@ static int open_lock(xkv__file *file, const xkv_options *options, const char *na
     bool exists = lstat(name, &status) == 0;
 
     if (exists && !S_ISREG(status.st_mode))
-        return xkv__fail(XKV_E_DISK_PATH, "the lock file \"%s\" is not a regular file; remove it",
-                         name);
+        return xkv__fail(
+            XKV_E_DISK_PATH,
+            "the lock file \"%s\" is not a regular file; move it away, or give the store "
+            "another path",
+            name);
     int error = exists ? check_unused(file, &status) : XKV_OK;
     if (error != XKV_OK)
         return error;
