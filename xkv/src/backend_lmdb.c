@@ -54,6 +54,7 @@ enum {
     READERS_MAX = 510, /* slots in LMDB's table, over all processes */
     READERS_WAIT_MS = 5000,
     READERS_CHECK_MS = 250,
+    READERS_CHECK_PAGES = 256,
     FORMAT_VERSION = 2
 };
 
@@ -71,7 +72,9 @@ struct lmdb {
     xkv__rwlock map_lock;
     size_t map_size;
     bool map_full;               /* under write_mutex: grow before the next transaction */
-    uint64_t readers_checked_ms; /* under write_mutex: when dead ones were last looked for */
+    uint64_t readers_checked_ms; /* under write_mutex: when dead ones were last looked for, */
+    uint64_t readers_checked_at; /* and how many pages there were */
+    uint64_t pages;              /* under write_mutex: what the file has by the last commit */
 
     pthread_mutex_t write_mutex; /* one write transaction at a time */
     _Atomic bool dead;           /* a write's outcome is unknown */
@@ -545,13 +548,15 @@ static bool lmdb_waits(const xkv__backend *backend) {
 }
 
 /* What a killed reader had in use is not used again while its place is taken:
- * the file would grow with every write. */
+ * the file would grow with every write. So growth is looked at, too. */
 static void forget_dead_readers(struct lmdb *lmdb) {
     uint64_t now = xkv__sys.now_ms();
+    bool grown = lmdb->map_full || lmdb->pages >= lmdb->readers_checked_at + READERS_CHECK_PAGES;
 
-    if (!lmdb->map_full && now - lmdb->readers_checked_ms < READERS_CHECK_MS)
+    if (!grown && now - lmdb->readers_checked_ms < READERS_CHECK_MS)
         return;
     lmdb->readers_checked_ms = now;
+    lmdb->readers_checked_at = lmdb->pages;
     mdb_reader_check(lmdb->env, NULL);
 }
 
@@ -662,6 +667,7 @@ static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
         MDB_envinfo info;
         mdb_env_info(lmdb->env, &info);
         lmdb->base.commits += info.me_last_txnid >= id;
+        lmdb->pages = info.me_last_pgno;
         publish_index(lmdb, own, info.me_last_txnid < id ? info.me_last_txnid : id);
         xkv__claims_commit(&own->base);
         return own->tokens_saved && !lmdb->syncs_all ? sync_tokens(lmdb) : XKV_OK;
