@@ -8,6 +8,9 @@
 #include "../child.h"
 #include "../model.h"
 
+#include <dlfcn.h>
+#include <lmdb.h>
+
 enum { PAGE = 4096, KEYS = 3000, FLAGS_AT = 10, LOWER_AT = 12, HEADER = 16, BRANCH = 1 };
 
 static char path[PATH_SIZE];
@@ -173,8 +176,43 @@ static void test_overwritten(void **state) {
     }
 }
 
+/* -- What else LMDB says of such pages --------------------------------------- */
+
+static int put_fails;
+
+int mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *value, unsigned flags) {
+    static int (*real)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned);
+
+    if (!real) {
+        void *found = dlsym(RTLD_NEXT, "mdb_put");
+        memcpy(&real, &found, sizeof real);
+    }
+    return put_fails ? put_fails : real(txn, dbi, key, value, flags);
+}
+
+/* It was "MDB_PAGE_FULL: Internal error (code -30786)", a DiskStoreWriteError. */
+static void test_codes_of_damage(void **state) {
+    static const int codes[] = {MDB_BAD_TXN, MDB_PAGE_FULL, MDB_CURSOR_FULL, MDB_INCOMPATIBLE};
+    xkv_options options = disk_options(path);
+    struct client client;
+
+    (void)state;
+    make_store();
+    client_open(&client, &options, false);
+    for (size_t i = 0; i < COUNT(codes); i++) {
+        put_fails = codes[i];
+        must_be_corrupt(&client, do_set(&client, LIT("key"), LIT("value")));
+        put_fails = 0;
+        assert_int_equal(do_set(&client, LIT("key"), LIT("value")), XKV_OK);
+    }
+    client_close(&client);
+}
+
 int main(int argc, char *argv[]) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_overwritten)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_overwritten),
+        cmocka_unit_test(test_codes_of_damage),
+    };
 
     if (argc == 5 && strcmp(argv[1], "meet") == 0) {
         snprintf(path, sizeof path, "%s", argv[2]);

@@ -186,7 +186,10 @@ static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
                          path, (long)getpid());
     case XKV__DAMAGED:
         return xkv__file_corrupt(lmdb->file, "a record does not match its checksum");
-    case MDB_BAD_TXN:
+    case MDB_BAD_TXN: /* with sound pages none of these is possible */
+    case MDB_PAGE_FULL:
+    case MDB_CURSOR_FULL:
+    case MDB_INCOMPATIBLE:
     case XKV__ASSERTED:
         return fail_changed(lmdb);
     case XKV__NEWER:
