@@ -272,6 +272,22 @@ static void assert_not_mapped(const xkv_options *options, const char *says, cons
         fail_msg("\"%s\" does not mention \"%s\" and \"%s\"", why, says, also);
 }
 
+/* A real limit on addresses: a sixteenth of it, if so much is left. */
+static void test_address_limit(void **state) {
+    struct rlimit before, few;
+    char path[PATH_SIZE];
+    xkv_options options = disk_options(test_path(path, "below-limit.kv"));
+
+    (void)state;
+    MUST(getrlimit(RLIMIT_AS, &before) == 0);
+    few = before;
+    few.rlim_cur = (rlim_t)1 << 32;
+    MUST(setrlimit(RLIMIT_AS, &few) == 0);
+    xkv_close(must_open(&options));
+    MUST(setrlimit(RLIMIT_AS, &before) == 0);
+    assert_in_range(seen.size, 1 << 20, 1 << 28);
+}
+
 /* "The memory is used up; the store goes on", it said, of one that was not open. */
 static void test_too_few_addresses_to_open(void **state) {
     const rlim_t limit = (rlim_t)1 << 40;
@@ -378,13 +394,10 @@ static void test_killed_reader_keeps_little(void **state) {
 
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_writer_sleeps),
-        cmocka_unit_test(test_readers_adopt_a_map_once),
-        cmocka_unit_test(test_growing),
-        cmocka_unit_test(test_few_addresses),
-        cmocka_unit_test(test_too_few_addresses_to_open),
-        cmocka_unit_test(test_file_size_limit),
-        cmocka_unit_test(test_killed_reader_keeps_little),
+        cmocka_unit_test(test_writer_sleeps),   cmocka_unit_test(test_readers_adopt_a_map_once),
+        cmocka_unit_test(test_growing),         cmocka_unit_test(test_few_addresses),
+        cmocka_unit_test(test_address_limit),   cmocka_unit_test(test_too_few_addresses_to_open),
+        cmocka_unit_test(test_file_size_limit), cmocka_unit_test(test_killed_reader_keeps_little),
     };
 
     if (argc == 3 && strcmp(argv[1], "read") == 0)
