@@ -174,10 +174,9 @@ static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
     case EDQUOT:
         return fail_full(lmdb, "the disk quota is used up");
     case EFBIG:
-        return fail_full(
-            lmdb,
-            "the file system takes no larger file (FAT32 ends at 4 GiB), or a limit forbids it "
-            "(ulimit -f)");
+        return fail_full(lmdb, "the file may not grow any further: its file system takes no larger "
+                               "one (FAT32 ends at 4 GiB), or a limit forbids it "
+                               "(ulimit -f)");
     case EAGAIN: /* LMDB marks readers by their process id */
         return xkv__fail(XKV_E_DISK_STORE_OPEN,
                          "\"%s\" is open in a process with the same id (%ld) in another PID "
