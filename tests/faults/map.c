@@ -6,9 +6,11 @@
  * call; sched_yield is defined here for the library, which is part of it.
  */
 #include "../child.h"
+#include "../clock.h"
 #include "../model.h"
 
 #include <dlfcn.h>
+#include <lmdb.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -270,6 +272,22 @@ static void assert_not_mapped(const xkv_options *options, const char *says, cons
         fail_msg("\"%s\" does not mention \"%s\" and \"%s\"", why, says, also);
 }
 
+/* A real limit on addresses: a sixteenth of it, if so much is left. */
+static void test_address_limit(void **state) {
+    struct rlimit before, few;
+    char path[PATH_SIZE];
+    xkv_options options = disk_options(test_path(path, "below-limit.kv"));
+
+    (void)state;
+    MUST(getrlimit(RLIMIT_AS, &before) == 0);
+    few = before;
+    few.rlim_cur = (rlim_t)1 << 32;
+    MUST(setrlimit(RLIMIT_AS, &few) == 0);
+    xkv_close(must_open(&options));
+    MUST(setrlimit(RLIMIT_AS, &before) == 0);
+    assert_in_range(seen.size, 1 << 20, 1 << 28);
+}
+
 /* "The memory is used up; the store goes on", it said, of one that was not open. */
 static void test_too_few_addresses_to_open(void **state) {
     const rlim_t limit = (rlim_t)1 << 40;
@@ -327,16 +345,63 @@ static void test_file_size_limit(void **state) {
     client_close(&client);
 }
 
+/* -- Readers that were killed ------------------------------------------------ */
+
+/* Begins to read with LMDB alone, and never ends. */
+static int read_for_ever(const char *path) {
+    MDB_env *env;
+    MDB_txn *txn;
+
+    MUST(mdb_env_create(&env) == 0);
+    MUST(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_RDONLY, 0600) == 0);
+    MUST(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) == 0);
+    printf("reading\n");
+    fflush(stdout);
+    while (getchar() != EOF)
+        continue;
+    return 0;
+}
+
+/* The writer looked for dead readers every 250 ms, and when the map was full:
+ * in a large one a quick writer filled the disk in between. */
+static void test_killed_reader_keeps_little(void **state) {
+    static char value[100000];
+    char path[PATH_SIZE];
+    const char *const arguments[] = {"read", test_path(path, "killed.kv"), NULL};
+    xkv_options options = disk_options(path);
+    struct client client;
+    struct child reader;
+    struct stat before, after;
+
+    (void)state;
+    xkv_set_hooks(&clocks_hooks);
+    options.durability = XKV_DURABILITY_NONE;
+    client_open(&client, &options, false);
+    for (int i = 0; i < 1000; i++) {
+        MUST(do_set(&client, LIT("key"), bytes_of(value, sizeof value)) == XKV_OK);
+        if (i != 10)
+            continue;
+        child_start(&reader, arguments);
+        MUST(child_says(&reader, "reading"));
+        child_kill(&reader);
+        MUST(stat(path, &before) == 0);
+    }
+    MUST(stat(path, &after) == 0);
+    client_close(&client);
+    xkv_set_hooks(NULL);
+    assert_in_range(after.st_size, 0, before.st_size + (3 << 20));
+}
+
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_writer_sleeps),
-        cmocka_unit_test(test_readers_adopt_a_map_once),
-        cmocka_unit_test(test_growing),
-        cmocka_unit_test(test_few_addresses),
-        cmocka_unit_test(test_too_few_addresses_to_open),
-        cmocka_unit_test(test_file_size_limit),
+        cmocka_unit_test(test_writer_sleeps),   cmocka_unit_test(test_readers_adopt_a_map_once),
+        cmocka_unit_test(test_growing),         cmocka_unit_test(test_few_addresses),
+        cmocka_unit_test(test_address_limit),   cmocka_unit_test(test_too_few_addresses_to_open),
+        cmocka_unit_test(test_file_size_limit), cmocka_unit_test(test_killed_reader_keeps_little),
     };
 
+    if (argc == 3 && strcmp(argv[1], "read") == 0)
+        return read_for_ever(argv[2]);
     if (argc == 3 && strcmp(argv[1], "put") == 0) {
         xkv_options options = disk_options(argv[2]);
         options.durability = XKV_DURABILITY_NONE;

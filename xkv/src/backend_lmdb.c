@@ -27,7 +27,9 @@
  * Failed writes. Running out of space makes LMDB's commit fail and undo
  * itself. After other failures of the disk nobody knows what has been written:
  * the store refuses writes from then on (if it was the meta page, LMDB refuses
- * reads, too), and is sound again when reopened.
+ * reads, too), and is sound again when reopened. After an assertion of LMDB's in
+ * a write (guard.h) that is for another process to do: this one keeps what it
+ * has open, and locked.
  */
 #include "internal.h"
 
@@ -43,6 +45,7 @@
 #include "btree.h"
 #include "claims.h"
 #include "file.h"
+#include "guard.h"
 #include "map.h"
 #include "records.h"
 #include "rwlock.h"
@@ -51,6 +54,7 @@ enum {
     READERS_MAX = 510, /* slots in LMDB's table, over all processes */
     READERS_WAIT_MS = 5000,
     READERS_CHECK_MS = 250,
+    READERS_CHECK_PAGES = 256,
     FORMAT_VERSION = 2
 };
 
@@ -68,10 +72,13 @@ struct lmdb {
     xkv__rwlock map_lock;
     size_t map_size;
     bool map_full;               /* under write_mutex: grow before the next transaction */
-    uint64_t readers_checked_ms; /* under write_mutex: when dead ones were last looked for */
+    uint64_t readers_checked_ms; /* under write_mutex: when dead ones were last looked for, */
+    uint64_t readers_checked_at; /* and how many pages there were */
+    uint64_t pages;              /* under write_mutex: what the file has by the last commit */
 
     pthread_mutex_t write_mutex; /* one write transaction at a time */
     _Atomic bool dead;           /* a write's outcome is unknown */
+    _Atomic bool lost;           /* a write ended half way: LMDB cannot write or close any more */
     _Atomic bool unmapped;       /* the map was lost, and LMDB must not be touched */
 
     _Atomic(MDB_txn *) idle_reader[XKV__LOCK_SLOTS];
@@ -137,6 +144,15 @@ static int fail_full(const struct lmdb *lmdb, const char *what) {
                                   : "it was not opened, and what it held is intact");
 }
 
+/* A page that LMDB believed when the store was opened is another one now. */
+static int fail_changed(const struct lmdb *lmdb) {
+    return xkv__file_corrupt(
+        lmdb->file, atomic_load(&lmdb->lost)
+                        ? "a page has been overwritten while it was open; it takes no writes until "
+                          "this process has ended"
+                        : "a page has been overwritten while it was open");
+}
+
 /* Our code for one of LMDB's; other is for what is neither of these. */
 static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
     const char *path = lmdb->file->path;
@@ -158,10 +174,9 @@ static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
     case EDQUOT:
         return fail_full(lmdb, "the disk quota is used up");
     case EFBIG:
-        return fail_full(
-            lmdb,
-            "the file system takes no larger file (FAT32 ends at 4 GiB), or a limit forbids it "
-            "(ulimit -f)");
+        return fail_full(lmdb, "the file may not grow any further: its file system takes no larger "
+                               "one (FAT32 ends at 4 GiB), or a limit forbids it "
+                               "(ulimit -f)");
     case EAGAIN: /* LMDB marks readers by their process id */
         return xkv__fail(XKV_E_DISK_STORE_OPEN,
                          "\"%s\" is open in a process with the same id (%ld) in another PID "
@@ -169,10 +184,13 @@ static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
                          "shareProcessNamespace), or give each a store of its own",
                          path, (long)getpid());
     case XKV__DAMAGED:
-        return xkv__fail(XKV_E_DISK_STORE_CORRUPT,
-                         "\"%s\" is damaged: a record does not match its checksum; restore it "
-                         "from a backup or remove it",
-                         path);
+        return xkv__file_corrupt(lmdb->file, "a record does not match its checksum");
+    case MDB_BAD_TXN: /* with sound pages none of these is possible */
+    case MDB_PAGE_FULL:
+    case MDB_CURSOR_FULL:
+    case MDB_INCOMPATIBLE:
+    case XKV__ASSERTED:
+        return fail_changed(lmdb);
     case XKV__NEWER:
         return xkv__fail(other,
                          "\"%s\" has a record that only a newer version of this extension can "
@@ -183,19 +201,11 @@ static int fail_lmdb(struct lmdb *lmdb, int code, int other) {
                          "\"%s\" cannot be used any further since writing its meta page failed; "
                          "check the disk and reopen the store",
                          path);
-    case MDB_BAD_TXN:
-        return xkv__fail(
-            XKV_E_DISK_STORE_CORRUPT,
-            "\"%s\" was damaged while it was open: a page does not have what LMDB wrote "
-            "there; keep a copy of it, and restore it from a backup",
-            path);
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
-        return xkv__fail(XKV_E_DISK_STORE_CORRUPT,
-                         "\"%s\" is damaged (%s); restore it from a backup or remove it", path,
-                         mdb_strerror(code));
+        return xkv__file_corrupt(lmdb->file, mdb_strerror(code));
     default:
         return xkv__fail(other, "\"%s\": %s (code %d)", path, mdb_strerror(code), code);
     }
@@ -205,14 +215,35 @@ static int fail_read(struct lmdb *lmdb, int code) {
     return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_READ);
 }
 
+/* What a writer had begun stays as it is, for ever: see guard.h. */
+static void lose(struct lmdb *lmdb) {
+    atomic_store(&lmdb->lost, true);
+    atomic_store(&lmdb->dead, true);
+}
+
+/* The same, of a key's record; a key without bytes is not known. */
+static int fail_record(struct lmdb *lmdb, int code, xkv_bytes key) {
+    char quoted[XKV__QUOTE_SIZE], what[XKV__QUOTE_SIZE + 64];
+
+    if (code != XKV__DAMAGED || key.len == 0)
+        return fail_read(lmdb, code);
+    snprintf(what, sizeof what, "the record of key %s does not match its checksum",
+             xkv__quote(key, quoted));
+    return xkv__file_corrupt(lmdb->file, what);
+}
+
 /* For codes of put, del and clear: whatever went wrong, part of it may be done. */
 static int fail_write(xkv__txn *txn, int code) {
+    if (code == XKV__ASSERTED)
+        lose(lmdb_of(txn));
     if (code != MDB_SUCCESS && code != MDB_NOTFOUND)
         txn->broken = true;
     return fail_lmdb(lmdb_of(txn), code, XKV_E_DISK_STORE_WRITE);
 }
 
 static int fail_dead(const struct lmdb *lmdb) {
+    if (atomic_load(&lmdb->lost))
+        return fail_changed(lmdb);
     return xkv__fail(XKV_E_DISK_STORE_WRITE,
                      "\"%s\" takes no writes since one failed with an unknown outcome; check the "
                      "disk and reopen the store",
@@ -450,13 +481,30 @@ static int index_del(xkv__txn *txn, xkv_bytes key) {
     return error == XKV_E_KEY_NOT_FOUND ? XKV_OK : error;
 }
 
+/* Functions of their own: what setjmp stands in must change no variable. */
+static int guarded_seek(xkv__record_cursor *cursor, MDB_txn *mdb, const xkv__records *in,
+                        xkv_bytes from, xkv_bytes *key, xkv_bytes *value) {
+    int code;
+
+    XKV__GUARD(code, xkv__record_seek(cursor, mdb, in, from, key, value));
+    return code;
+}
+
+static int guarded_next(xkv__record_cursor *cursor, MDB_txn *mdb, const xkv__records *in,
+                        xkv_bytes *key, xkv_bytes *value) {
+    int code;
+
+    XKV__GUARD(code, xkv__record_next(cursor, mdb, in, key, value));
+    return code;
+}
+
 /* Builds an index of all keys that a transaction sees. */
 static int build_index(struct lmdb *lmdb, MDB_txn *mdb, xkv__tree *out) {
     xkv__record_cursor cursor = {.data = NULL};
     xkv__tree tree = XKV__TREE_EMPTY;
     xkv_bytes key, last = {NULL, 0};
     int error = XKV_OK;
-    int code = xkv__record_seek(&cursor, mdb, &lmdb->records, (xkv_bytes){NULL, 0}, &key, NULL);
+    int code = guarded_seek(&cursor, mdb, &lmdb->records, last, &key, NULL);
 
     while (code == MDB_SUCCESS && error == XKV_OK) {
         if (xkv__compare(last, key) >= 0) {
@@ -470,7 +518,7 @@ static int build_index(struct lmdb *lmdb, MDB_txn *mdb, xkv__tree *out) {
             break;
         }
         last = xkv__entry_key(entry);
-        code = xkv__record_next(&cursor, mdb, &lmdb->records, &key, NULL);
+        code = guarded_next(&cursor, mdb, &lmdb->records, &key, NULL);
     }
     xkv__record_cursor_close(&cursor);
     if (error == XKV_OK && code != MDB_NOTFOUND)
@@ -502,26 +550,29 @@ static bool lmdb_waits(const xkv__backend *backend) {
 }
 
 /* What a killed reader had in use is not used again while its place is taken:
- * the file would grow with every write. */
+ * the file would grow with every write. So growth is looked at, too. */
 static void forget_dead_readers(struct lmdb *lmdb) {
     uint64_t now = xkv__sys.now_ms();
+    bool grown = lmdb->map_full || lmdb->pages >= lmdb->readers_checked_at + READERS_CHECK_PAGES;
 
-    if (!lmdb->map_full && now - lmdb->readers_checked_ms < READERS_CHECK_MS)
+    if (!grown && now - lmdb->readers_checked_ms < READERS_CHECK_MS)
         return;
     lmdb->readers_checked_ms = now;
+    lmdb->readers_checked_at = lmdb->pages;
     mdb_reader_check(lmdb->env, NULL);
 }
 
 static int begin_write(struct lmdb *lmdb, struct lmdb_txn *own) {
     pthread_mutex_lock(&lmdb->write_mutex);
     int error = XKV_OK;
-    forget_dead_readers(lmdb);
-    if (lmdb->map_full)
+    if (atomic_load(&lmdb->dead))
+        error = fail_dead(lmdb);
+    else
+        forget_dead_readers(lmdb);
+    if (error == XKV_OK && lmdb->map_full)
         error = grow_map(lmdb);
     if (error == XKV_OK && atomic_load(&lmdb->unmapped))
         error = fail_unmapped(lmdb);
-    if (error == XKV_OK && atomic_load(&lmdb->dead))
-        error = fail_dead(lmdb);
     if (error == XKV_OK)
         error =
             fail_lmdb(lmdb, mdb_txn_begin(lmdb->env, NULL, 0, &own->mdb), XKV_E_DISK_STORE_WRITE);
@@ -599,23 +650,33 @@ static int reason_of_short_write(const struct lmdb *lmdb) {
     return code == ENOSPC || code == EDQUOT || code == EFBIG ? code : EIO;
 }
 
+static int guarded_commit(MDB_txn *mdb) {
+    int code;
+
+    XKV__GUARD(code, mdb_txn_commit(mdb));
+    return code;
+}
+
 static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
     uint64_t id = mdb_txn_id(own->mdb);
-    int code = mdb_txn_commit(own->mdb);
+    int code = guarded_commit(own->mdb);
 
     own->mdb = NULL;
+    if (code == XKV__ASSERTED) /* before anything of it counted */
+        lose(lmdb);
     if (code == MDB_SUCCESS) {
         /* A transaction that changed nothing is not counted by LMDB. */
         MDB_envinfo info;
         mdb_env_info(lmdb->env, &info);
         lmdb->base.commits += info.me_last_txnid >= id;
+        lmdb->pages = info.me_last_pgno;
         publish_index(lmdb, own, info.me_last_txnid < id ? info.me_last_txnid : id);
         xkv__claims_commit(&own->base);
         return own->tokens_saved && !lmdb->syncs_all ? sync_tokens(lmdb) : XKV_OK;
     }
     if (code == MDB_BAD_TXN) /* a command met a damaged page */
         return XKV__BROKEN;
-    if (has_given_up(lmdb))
+    if (code != XKV__ASSERTED && has_given_up(lmdb))
         code = MDB_PANIC;
     if (code == EIO)
         code = reason_of_short_write(lmdb);
@@ -625,12 +686,21 @@ static int commit_write(struct lmdb *lmdb, struct lmdb_txn *own) {
     return error;
 }
 
+/* Not if the list of cursors that it is in leads to a stack that is gone. */
+static void close_cursor(xkv__txn *txn) {
+    struct lmdb_txn *own = mine(txn);
+
+    if (can_write(txn) && atomic_load(&lmdb_of(txn)->lost))
+        own->cursor.data = own->cursor.deep = NULL;
+    xkv__record_cursor_close(&own->cursor);
+}
+
 static int lmdb_commit(xkv__txn *txn) {
     struct lmdb *lmdb = lmdb_of(txn);
     struct lmdb_txn *own = mine(txn);
     int error = XKV_OK;
 
-    xkv__record_cursor_close(&own->cursor);
+    close_cursor(txn);
     if (can_write(txn))
         error = commit_write(lmdb, own);
     else if (own->index_changed) /* rebuilt */
@@ -644,9 +714,10 @@ static int lmdb_commit(xkv__txn *txn) {
 static void lmdb_abort(xkv__txn *txn) {
     struct lmdb_txn *own = mine(txn);
 
-    xkv__record_cursor_close(&own->cursor);
+    close_cursor(txn);
     if (can_write(txn)) {
-        mdb_txn_abort(own->mdb);
+        if (!atomic_load(&lmdb_of(txn)->lost))
+            mdb_txn_abort(own->mdb);
         xkv__claims_rollback(txn);
     }
     release(txn);
@@ -663,21 +734,26 @@ static int lmdb_get(xkv__txn *txn, xkv_bytes key, xkv_bytes *value) {
     int error = need_snapshot(txn);
     if (error != XKV_OK)
         return error;
-    return fail_read(lmdb, xkv__record_get(mine(txn)->mdb, &lmdb->records, key, value));
+    int code;
+    XKV__GUARD(code, xkv__record_get(mine(txn)->mdb, &lmdb->records, key, value));
+    return fail_record(lmdb, code, key);
 }
 
 static int lmdb_put(xkv__txn *txn, xkv_bytes key, xkv_bytes value) {
     struct lmdb *lmdb = lmdb_of(txn);
-    int error = index_put(txn, key);
+    int error = index_put(txn, key), code;
 
-    if (error == XKV_OK)
-        return fail_write(txn, xkv__record_put(mine(txn)->mdb, &lmdb->records, key, value));
-    return error;
+    if (error != XKV_OK)
+        return error;
+    XKV__GUARD(code, xkv__record_put(mine(txn)->mdb, &lmdb->records, key, value));
+    return fail_write(txn, code);
 }
 
 static int lmdb_del(xkv__txn *txn, xkv_bytes key) {
     struct lmdb *lmdb = lmdb_of(txn);
-    int error = fail_write(txn, xkv__record_del(mine(txn)->mdb, &lmdb->records, key));
+    int code;
+    XKV__GUARD(code, xkv__record_del(mine(txn)->mdb, &lmdb->records, key));
+    int error = fail_write(txn, code);
 
     if (error == XKV_OK) {
         error = index_del(txn, key);
@@ -688,7 +764,9 @@ static int lmdb_del(xkv__txn *txn, xkv_bytes key) {
 
 static int lmdb_clear(xkv__txn *txn) {
     struct lmdb *lmdb = lmdb_of(txn);
-    int error = fail_write(txn, xkv__record_clear(mine(txn)->mdb, &lmdb->records));
+    int code;
+    XKV__GUARD(code, xkv__record_clear(mine(txn)->mdb, &lmdb->records));
+    int error = fail_write(txn, code);
 
     if (error == XKV_OK && lmdb->tracked)
         xkv__tree_release(index_to_change(txn));
@@ -701,6 +779,17 @@ static int lmdb_touch(xkv__txn *txn, xkv_bytes key) {
     return XKV_OK;
 }
 
+/* The two without a guard, for loops that have one. */
+static int seek(xkv__txn *txn, xkv_bytes key, xkv_bytes *found, xkv_bytes *value) {
+    struct lmdb_txn *own = mine(txn);
+    return xkv__record_seek(&own->cursor, own->mdb, &lmdb_of(txn)->records, key, found, value);
+}
+
+static int next(xkv__txn *txn, xkv_bytes *found, xkv_bytes *value) {
+    struct lmdb_txn *own = mine(txn);
+    return xkv__record_next(&own->cursor, own->mdb, &lmdb_of(txn)->records, found, value);
+}
+
 static int lmdb_seek(xkv__txn *txn, xkv_bytes key, xkv_bytes *found, xkv_bytes *value) {
     struct lmdb *lmdb = lmdb_of(txn);
     struct lmdb_txn *own = mine(txn);
@@ -708,15 +797,18 @@ static int lmdb_seek(xkv__txn *txn, xkv_bytes key, xkv_bytes *found, xkv_bytes *
 
     if (error != XKV_OK)
         return error;
-    return fail_read(lmdb,
-                     xkv__record_seek(&own->cursor, own->mdb, &lmdb->records, key, found, value));
+    *found = (xkv_bytes){NULL, 0};
+    int code = guarded_seek(&own->cursor, own->mdb, &lmdb->records, key, found, value);
+    return fail_record(lmdb, code, *found);
 }
 
 static int lmdb_next(xkv__txn *txn, xkv_bytes *found, xkv_bytes *value) {
     struct lmdb *lmdb = lmdb_of(txn);
     struct lmdb_txn *own = mine(txn);
 
-    return fail_read(lmdb, xkv__record_next(&own->cursor, own->mdb, &lmdb->records, found, value));
+    *found = (xkv_bytes){NULL, 0};
+    int code = guarded_next(&own->cursor, own->mdb, &lmdb->records, found, value);
+    return fail_record(lmdb, code, *found);
 }
 
 /* Takes the next landmark. When there is no room, every other one goes. */
@@ -739,17 +831,31 @@ static void add_landmark(struct landmarks *marks, xkv_bytes key) {
 static int scan_range(xkv__txn *txn, xkv__range *range) {
     struct landmarks *marks = &mine(txn)->landmarks;
     xkv_bytes key;
-    int error = lmdb_seek(txn, range->prefix, &key, NULL);
+    int code = seek(txn, range->prefix, &key, NULL);
 
     marks->count = 0;
     marks->stride = 1;
-    while (error == XKV_OK && xkv__has_prefix(key, range->prefix)) {
+    while (code == MDB_SUCCESS && xkv__has_prefix(key, range->prefix)) {
         if ((range->count & (marks->stride - 1)) == 0)
             add_landmark(marks, key);
         range->count++;
-        error = lmdb_next(txn, &key, NULL);
+        code = next(txn, &key, NULL);
     }
-    return error == XKV_E_KEY_NOT_FOUND ? XKV_OK : error;
+    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+}
+
+static int guarded_count(struct lmdb *lmdb, MDB_txn *mdb, uint64_t *count) {
+    int code;
+
+    XKV__GUARD(code, xkv__record_count(mdb, &lmdb->records, count));
+    return fail_read(lmdb, code);
+}
+
+static int guarded_scan(xkv__txn *txn, xkv__range *range) {
+    int code;
+
+    XKV__GUARD(code, scan_range(txn, range));
+    return fail_read(lmdb_of(txn), code);
 }
 
 static int lmdb_range(xkv__txn *txn, xkv_bytes prefix, xkv__range *range) {
@@ -765,9 +871,24 @@ static int lmdb_range(xkv__txn *txn, xkv_bytes prefix, xkv__range *range) {
     if (error != XKV_OK)
         return error;
     mine(txn)->landmarks.count = 0;
-    if (prefix.len == 0)
-        return fail_read(lmdb, xkv__record_count(mine(txn)->mdb, &lmdb->records, &range->count));
-    return scan_range(txn, range);
+    return prefix.len == 0 ? guarded_count(lmdb, mine(txn)->mdb, &range->count)
+                           : guarded_scan(txn, range);
+}
+
+/* The key that is n behind the one that is sought. */
+static int skip(xkv__txn *txn, xkv_bytes from, uint64_t n, xkv_bytes *key) {
+    int code = seek(txn, from, key, NULL);
+
+    for (; code == MDB_SUCCESS && n > 0; n--)
+        code = next(txn, key, NULL);
+    return code;
+}
+
+static int guarded_skip(xkv__txn *txn, xkv_bytes from, uint64_t n, xkv_bytes *key) {
+    int code;
+
+    XKV__GUARD(code, skip(txn, from, n, key));
+    return code;
 }
 
 static int lmdb_select(xkv__txn *txn, const xkv__range *range, uint64_t n, xkv_bytes *key) {
@@ -786,10 +907,8 @@ static int lmdb_select(xkv__txn *txn, const xkv__range *range, uint64_t n, xkv_b
         from = marks->key[n / marks->stride];
         n %= marks->stride;
     }
-    int error = lmdb_seek(txn, from, key, NULL);
-    for (; error == XKV_OK && n > 0; n--)
-        error = lmdb_next(txn, key, NULL);
-    return error;
+    int error = need_snapshot(txn);
+    return error == XKV_OK ? fail_read(lmdb_of(txn), guarded_skip(txn, from, n, key)) : error;
 }
 
 static uint64_t lmdb_rank(xkv__txn *txn, xkv_bytes key) {
@@ -829,8 +948,9 @@ static int lmdb_rebuild(xkv__txn *txn) {
 
 static int lmdb_load_tokens(xkv__txn *txn, uint64_t *end) {
     struct lmdb *lmdb = lmdb_of(txn);
-    int code = xkv__meta_get_number(mine(txn)->mdb, &lmdb->records, tokens_name, end);
+    int code;
 
+    XKV__GUARD(code, xkv__meta_get_number(mine(txn)->mdb, &lmdb->records, tokens_name, end));
     if (code == MDB_NOTFOUND) {
         *end = 1;
         return XKV_OK;
@@ -839,9 +959,12 @@ static int lmdb_load_tokens(xkv__txn *txn, uint64_t *end) {
 }
 
 static int lmdb_save_tokens(xkv__txn *txn, uint64_t end) {
+    int code;
+
     mine(txn)->tokens_saved = true;
-    return fail_write(
-        txn, xkv__meta_put_number(mine(txn)->mdb, &lmdb_of(txn)->records, tokens_name, end));
+    XKV__GUARD(code,
+               xkv__meta_put_number(mine(txn)->mdb, &lmdb_of(txn)->records, tokens_name, end));
+    return fail_write(txn, code);
 }
 
 static int lmdb_describe(xkv__txn *txn, xkv__facts *facts) {
@@ -854,7 +977,7 @@ static int lmdb_describe(xkv__txn *txn, xkv__facts *facts) {
                           .index_count = index ? index->count : lmdb->index.count,
                           .path = lmdb->file->path};
     if (error == XKV_OK)
-        error = fail_read(lmdb, xkv__record_count(mine(txn)->mdb, &lmdb->records, &facts->count));
+        error = guarded_count(lmdb, mine(txn)->mdb, &facts->count);
     if (error == XKV_OK && xkv__sys.fstat(lmdb->file->fd, &status) != 0)
         error = fail_read(lmdb, errno);
     facts->size = error == XKV_OK ? (int64_t)status.st_size : 0;
@@ -869,12 +992,16 @@ static void lmdb_close(xkv__backend *backend) {
     drop_idle_readers(lmdb);
     if (!lmdb->read_only && !atomic_load(&lmdb->dead) && !atomic_load(&lmdb->unmapped))
         (void)mdb_env_sync(lmdb->env, 1);
-    mdb_env_close(lmdb->env);
+    if (!atomic_load(&lmdb->lost))
+        mdb_env_close(lmdb->env);
     xkv__tree_release(&lmdb->index);
     xkv__rwlock_destroy(&lmdb->index_lock);
     xkv__rwlock_destroy(&lmdb->map_lock);
     pthread_mutex_destroy(&lmdb->write_mutex);
-    xkv__file_close(lmdb->file, false);
+    if (atomic_load(&lmdb->lost))
+        xkv__file_keep(lmdb->file);
+    else
+        xkv__file_close(lmdb->file, false);
     xkv__free(lmdb);
 }
 
@@ -984,6 +1111,15 @@ static int open_databases(struct lmdb *lmdb, MDB_txn *txn, int serialization) {
     return is_new ? write_format(lmdb, txn, serialization) : check_format(lmdb, txn, serialization);
 }
 
+/* An assertion need not end more than the opening: if there is a page that can
+ * have been overwritten, nothing is written here. */
+static int guarded_databases(struct lmdb *lmdb, MDB_txn *txn, int serialization) {
+    int error;
+
+    XKV__GUARD(error, open_databases(lmdb, txn, serialization));
+    return error == XKV__ASSERTED ? fail_changed(lmdb) : error;
+}
+
 /* LMDB trusts the pages of its file; so they are checked before it looks at
  * them. A writer that commits twice meanwhile makes it necessary to try again. */
 static int verify(struct lmdb *lmdb) {
@@ -1011,7 +1147,7 @@ static int load(struct lmdb *lmdb, const xkv_options *options) {
 
     if (error != XKV_OK)
         return error;
-    error = open_databases(lmdb, txn, options->serialization);
+    error = guarded_databases(lmdb, txn, options->serialization);
     if (error == XKV_OK && lmdb->tracked)
         error = build_index(lmdb, txn, &lmdb->index);
     atomic_store(&lmdb->index_txn, mdb_txn_id(txn));
@@ -1094,6 +1230,7 @@ static int open_env(struct lmdb *lmdb, const xkv_options *options) {
     if (code != MDB_SUCCESS)
         return fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
     code = mdb_env_set_mapsize(lmdb->env, lmdb->map_size);
+    xkv__guard_env(lmdb->env);
     if (code == MDB_SUCCESS)
         code = mdb_env_set_maxdbs(lmdb->env, 4);
     if (code == MDB_SUCCESS)

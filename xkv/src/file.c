@@ -242,6 +242,20 @@ static int check_owner(const xkv__file *file, const struct stat *status, bool re
                      (long)status->st_uid, (unsigned)status->st_mode & 0777);
 }
 
+/* Those of this process whose lock file is open. To open one twice and close it
+ * once would take away LMDB's locks on it. */
+static xkv__file *bonded;
+
+/* LMDB would wait for itself. */
+static int check_kept(const xkv__file *file) {
+    for (const xkv__file *other = bonded; other; other = other->next) {
+        if (other->kept && other->device == file->device && other->inode == file->inode)
+            return xkv__file_corrupt(file, "a page was overwritten while it was open, and this "
+                                           "process cannot open it again");
+    }
+    return XKV_OK;
+}
+
 static int check_kind(xkv__file *file, bool read_only) {
     struct stat status;
 
@@ -253,11 +267,12 @@ static int check_kind(xkv__file *file, bool read_only) {
     if (status.st_nlink > 1) /* by another name the lock file is another one */
         return xkv__fail(XKV_E_DISK_PATH,
                          "\"%s\" has %ld hard links, under which processes would not notice each "
-                         "other; remove the others, or copy the file",
+                         "other; copy the file, and use the copy",
                          file->path, (long)status.st_nlink);
     file->device = status.st_dev;
     file->inode = status.st_ino;
-    return check_owner(file, &status, read_only);
+    int error = check_kept(file);
+    return error == XKV_OK ? check_owner(file, &status, read_only) : error;
 }
 
 /* Gives a file its size in blocks that exist, not in holes. Beyond a limit of
@@ -407,10 +422,6 @@ static int make_bond(xkv__file *file, const char *name) {
     return XKV_OK;
 }
 
-/* Those of this process whose lock file is open. To open one twice and close it
- * once would take away LMDB's locks on it. */
-static xkv__file *bonded;
-
 static int check_unused(const xkv__file *file, const struct stat *status) {
     for (const xkv__file *other = bonded; other; other = other->next) {
         if (other->lock_device == status->st_dev && other->lock_inode == status->st_ino)
@@ -438,8 +449,11 @@ static int open_lock(xkv__file *file, const xkv_options *options, const char *na
     bool exists = lstat(name, &status) == 0;
 
     if (exists && !S_ISREG(status.st_mode))
-        return xkv__fail(XKV_E_DISK_PATH, "the lock file \"%s\" is not a regular file; remove it",
-                         name);
+        return xkv__fail(
+            XKV_E_DISK_PATH,
+            "the lock file \"%s\" is not a regular file; move it away, or give the store "
+            "another path",
+            name);
     int error = exists ? check_unused(file, &status) : XKV_OK;
     if (error != XKV_OK)
         return error;
@@ -553,6 +567,10 @@ void xkv__file_close(xkv__file *file, bool undo) {
     xkv__free(file);
 }
 
+void xkv__file_keep(xkv__file *file) {
+    file->kept = true;
+}
+
 /* -- Locking ----------------------------------------------------------------- */
 
 /*
@@ -659,8 +677,9 @@ static uint64_t read_u64(const unsigned char *at) {
 
 int xkv__file_corrupt(const xkv__file *file, const char *what) {
     return xkv__fail(XKV_E_DISK_STORE_CORRUPT,
-                     "\"%s\" is damaged: %s; restore it from a backup or remove it", file->path,
-                     what);
+                     "\"%s\" is damaged: %s; keep a copy of it before anything else, then restore "
+                     "a backup, or give another path",
+                     file->path, what);
 }
 
 static int read_at(xkv__file *file, void *out, size_t size, uint64_t at, bool *whole) {

@@ -22,6 +22,7 @@ typedef struct xkv__file {
     bool without_lock; /* a reader that cannot use it, and keeps writers out instead */
     dev_t lock_device;
     ino_t lock_inode;
+    bool kept;              /* for ever: xkv__file_keep */
     struct xkv__file *next; /* of those whose lock file this process has open */
 } xkv__file;
 
@@ -76,5 +77,9 @@ int xkv__file_prepare_lock(xkv__file *file, const xkv_options *options);
  * xkv__file_open created it and nobody else can have used it since: it must
  * still be locked by us. NULL is allowed. */
 void xkv__file_close(xkv__file *file, bool undo);
+
+/* Leaves the file open and locked as long as the process lives, since LMDB, which
+ * cannot be closed any more, has it open, too. Opening it again is refused. */
+void xkv__file_keep(xkv__file *file);
 
 #endif

@@ -26,8 +26,21 @@ static bool available(size_t size) {
     return true;
 }
 
+/* 0: there is none. */
+static uint64_t address_limit(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur
+                                                                                : 0;
+}
+
+/* Below a limit, to try for nearly all there is could fail another thread that
+ * needs some just then: so half as much as without is taken, and twice that tried. */
 static bool plenty(size_t size) {
-    return size <= SIZE_MAX / SHARE && available(size * SHARE);
+    uint64_t limit = address_limit();
+
+    if (size > SIZE_MAX / SHARE)
+        return false;
+    return limit > 0 ? size <= limit / SHARE / 2 && available(size * 2) : available(size * SHARE);
 }
 
 /* Whole pages, of whatever size. */
@@ -68,12 +81,12 @@ size_t xkv__map_within_limit(size_t size) {
 }
 
 const char *xkv__map_scarcity(char out[96]) {
-    struct rlimit limit;
+    uint64_t limit = address_limit();
 
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    if (limit == 0)
         snprintf(out, 96, "the address space of this process is used up");
     else
         snprintf(out, 96, "the address space of this process ends at %llu MiB (ulimit -v)",
-                 (unsigned long long)limit.rlim_cur >> 20);
+                 (unsigned long long)limit >> 20);
     return out;
 }
