@@ -15,6 +15,7 @@
 #include <lmdb.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -411,6 +412,70 @@ static void fill_stores(void) {
     durable = open_store(XKV_BACKEND_DISK, "full.kv", XKV_DURABILITY_FULL);
 }
 
+/* -- Clearing ---------------------------------------------------------------- */
+
+/* A client that calls on while another clears its store. */
+struct bystander {
+    xkv_store *store;
+    double longest; /* of its calls, ns */
+    _Atomic bool stop;
+};
+
+static void *stand_by(void *argument) {
+    struct bystander *bystander = argument;
+
+    for (size_t i = 0; !atomic_load(&bystander->stop); i++) {
+        double start = now_ns();
+        run(bystander->store, &(xkv_command){.op = XKV_OP_SET,
+                                             .key = key_at(scatter(i) % 1000),
+                                             .value = {value, VALUE_SIZE}});
+        double took = now_ns() - start;
+        if (took > bystander->longest)
+            bystander->longest = took;
+    }
+    return NULL;
+}
+
+/* Fills a store, clears it, and watches for a while what that does to others. */
+static void clear_once(size_t count, double *caller_ns, double *other_ns) {
+    struct bystander bystander = {.store = open_store(XKV_BACKEND_MEMORY, NULL, 0)};
+    xkv_store *store = open_store(XKV_BACKEND_MEMORY, NULL, 0);
+    pthread_t thread;
+
+    for (size_t i = 0; i < count; i++)
+        run(store, &(xkv_command){.op = XKV_OP_SET,
+                                  .key = key_at(i * 7919 % count),
+                                  .value = {value, VALUE_SIZE}});
+    if (pthread_create(&thread, NULL, stand_by, &bystander) != 0)
+        die("no thread");
+    usleep(2000);
+    double start = now_ns();
+    run(store, &(xkv_command){.op = XKV_OP_CLEAR});
+    *caller_ns = now_ns() - start;
+    usleep(2000 + (useconds_t)count / 4);
+    atomic_store(&bystander.stop, true);
+    pthread_join(thread, NULL);
+    *other_ns = bystander.longest;
+    xkv_close(store);
+    xkv_close(bystander.store);
+}
+
+static void measure_clear(size_t count, const char *part) {
+    double caller[ROUNDS], other[ROUNDS];
+    char name[64];
+
+    snprintf(name, sizeof name, "clear of %zu keys", count);
+    if (part && !strstr(name, part))
+        return;
+    for (int i = 0; i < ROUNDS; i++)
+        clear_once(count, &caller[i], &other[i]);
+    report(name, quantile(caller, 0.5) / 1e6, "ms");
+    snprintf(name, sizeof name, "clear of %zu keys: others wait", count);
+    report(name, quantile(other, 0.5) / 1e6, "ms");
+}
+
+/* -- All of them -------------------------------------------------------------- */
+
 static bool wanted(const struct figure *figure, const char *part) {
     return !part || strstr(figure->name, part);
 }
@@ -457,6 +522,8 @@ int main(int argc, char **argv) {
     fill_raw();
     measure_all(argc > 2 ? argv[2] : NULL);
     xkv_close(memory);
+    measure_clear(keys / 50, argc > 2 ? argv[2] : NULL);
+    measure_clear(keys, argc > 2 ? argv[2] : NULL);
     xkv_close(tracked);
     xkv_close(durable);
     leave_directory(directory);

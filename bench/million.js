@@ -4,7 +4,7 @@
 //   k6 run bench/million.js -e MODE=empty|memory|disk|open -e KEYS=1000000
 //
 //   empty    does nothing
-//   memory   loads a memory store with trackKeys, then asks it (unless PEAK_ONLY=1)
+//   memory   loads a memory store with trackKeys, then asks and clears it (unless PEAK_ONLY=1)
 //   disk     loads million.kv, without waiting for the disk where that can be chosen
 //   open     opens million.kv with trackKeys
 import { openKv } from "k6/x/kv";
@@ -73,6 +73,12 @@ async function respond() {
   emit({ part: "million", name: "respond", keys: KEYS, p999: quantile(took, 0.999), worst: Math.max(...took), late });
 }
 
+async function clear() {
+  const start = now();
+  await kv.clear();
+  emit({ part: "million", name: "clear", keys: KEYS, us: now() - start });
+}
+
 export default async function () {
   if (MODE === "memory" || MODE === "disk") {
     const us = await load(KEYS, (key, value) => kv.set(key, value));
@@ -80,6 +86,7 @@ export default async function () {
   }
   if (MODE === "memory" && !__ENV.PEAK_ONLY) {
     await respond();
+    await clear();
     // The same loop with nothing stored: what the script itself takes.
     const us = await load(Math.min(KEYS, 200000), () => Promise.resolve());
     emit({ part: "million", name: "load nothing", keys: KEYS, us });

@@ -174,6 +174,12 @@ throughput() {
         -e "STORES=memory/disk none"
 }
 
+turns() {
+    say "the longest iteration of 50 virtual users"
+    fresh
+    in_turns "$pairs" turns.js
+}
+
 # What a commit costs at the least is measured before and after, as disks have moods.
 group_commit() {
     say "durable calls of 1, 50 and 500 virtual users"
@@ -267,10 +273,10 @@ redis() {
     redis_pid=
 }
 
-all_parts="library calls sizes many_keys throughput group_commit million_entries codec redis"
+all_parts="library calls sizes many_keys throughput turns group_commit million_entries codec redis"
 default_parts=$all_parts
 if [[ $quick ]]; then
-    default_parts="library calls throughput group_commit million_entries codec redis"
+    default_parts="library calls throughput turns group_commit million_entries codec redis"
 fi
 machine
 for part in ${PARTS:-$default_parts}; do

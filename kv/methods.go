@@ -99,6 +99,7 @@ func (kv *kvObject) call(m *method, call sobek.FunctionCall) sobek.Value {
 		kv.run(r, &o)
 	}
 	kv.end(r)
+	kv.turn.call()
 	return kv.vu.Runtime().ToValue(promise)
 }
 

@@ -40,6 +40,7 @@ type (
 		handles []*handle
 		metrics *metricSet
 		outbox  outbox
+		turn    turn
 
 		arrayPrototype *sobek.Object // looked up when first needed
 	}
