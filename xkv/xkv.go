@@ -325,6 +325,35 @@ type Store struct {
 
 // Open opens a store, or one more handle on one that is open.
 func Open(settings []Setting) (*Store, error) {
+	store := &Store{}
+	err := withOptions(settings, func(options *C.xkv_options, message *C.char) C.int {
+		return C.xkv_open(options, &store.handle, message, C.XKV_MESSAGE_SIZE)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+// Check is Open without opening anything: it says what is wrong with settings, also
+// beside those that passed before and may be of the same store.
+func Check(settings []Setting, passed [][]Setting) (checked Options, err error) {
+	err = withOptions(settings, func(options *C.xkv_options, message *C.char) C.int {
+		checked = newOptions(options)
+		code := C.xkv_check_options(options, nil, message, C.XKV_MESSAGE_SIZE)
+		for n := 0; n < len(passed) && code == C.XKV_OK; n++ {
+			_ = withOptions(passed[n], func(first *C.xkv_options, _ *C.char) C.int {
+				code = C.xkv_check_options(options, first, message, C.XKV_MESSAGE_SIZE)
+				return C.XKV_OK
+			})
+		}
+		return code
+	})
+	return checked, err
+}
+
+// withOptions calls do with the options that settings make, and room for a message.
+func withOptions(settings []Setting, do func(*C.xkv_options, *C.char) C.int) error {
 	// In C memory: it will hold pointers to the texts.
 	options := (*C.xkv_options)(C.malloc(C.sizeof_xkv_options))
 	defer C.free(unsafe.Pointer(options))
@@ -336,15 +365,10 @@ func Open(settings []Setting) (*Store, error) {
 		free, code := set(options, setting, message)
 		defer free()
 		if err := failure(code, message); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	store := &Store{}
-	code := C.xkv_open(options, &store.handle, message, C.XKV_MESSAGE_SIZE)
-	if err := failure(code, message); err != nil {
-		return nil, err
-	}
-	return store, nil
+	return failure(do(options, message), message)
 }
 
 // set sets one option. Its text is needed until the store is open: free it then.
@@ -388,7 +412,10 @@ type Options struct {
 
 // Options returns what the store was opened with, after defaults.
 func (s *Store) Options() Options {
-	options := C.xkv_store_options(s.handle)
+	return newOptions(C.xkv_store_options(s.handle))
+}
+
+func newOptions(options *C.xkv_options) Options {
 	return Options{
 		Memory:        options.backend == C.XKV_BACKEND_MEMORY,
 		Serialization: int(options.serialization),

@@ -482,21 +482,27 @@ bool xkv__file_identify(const char *path, dev_t *device, ino_t *inode) {
     return true;
 }
 
-int xkv__file_open(const xkv_options *options, xkv__file **out) {
+int xkv__file_path(const char *given, char **path) {
     char quoted[XKV__QUOTE_SIZE];
+    size_t len = strlen(given);
 
-    if (strlen(options->path) > XKV_PATH_MAX)
+    *path = NULL;
+    if (len > XKV_PATH_MAX)
         return xkv__fail(XKV_E_DISK_PATH, "the path %s is %zu bytes long; at most %u are allowed",
-                         xkv__quote(xkv_text(options->path), quoted), strlen(options->path),
-                         XKV_PATH_MAX);
+                         xkv__quote(xkv_text(given), quoted), len, XKV_PATH_MAX);
+    int error = resolve(given, path);
+    if (error == XKV_OK && (*path)[strlen(*path) - 1] == '/')
+        return xkv__fail(XKV_E_DISK_PATH, "\"%s\" names a directory; give the path of a file",
+                         *path);
+    return error;
+}
+
+int xkv__file_open(const xkv_options *options, xkv__file **out) {
     xkv__file *file = xkv__alloc(sizeof *file);
     if (!file)
         return XKV_E_STORE_FULL;
     *file = (xkv__file){.fd = -1, .lock_fd = -1};
-    int error = resolve(options->path, &file->path);
-    if (error == XKV_OK && file->path[strlen(file->path) - 1] == '/')
-        error = xkv__fail(XKV_E_DISK_PATH, "\"%s\" names a directory; give the path of a file",
-                          file->path);
+    int error = xkv__file_path(options->path, &file->path);
     if (error == XKV_OK)
         error = open_or_create(file, options->read_only);
     if (error == XKV_OK)
