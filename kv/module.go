@@ -22,11 +22,11 @@ type (
 		methods  []*method
 		groups   map[string]bool // of options: "disk", "memory", …
 
-		watchExit sync.Once
-		mu        sync.Mutex
-		handles   []*handle // of all virtual users
-		metrics   *metricSet
-		traffic   map[storeTags]*atomic.Int64
+		firstUse sync.Once
+		mu       sync.Mutex
+		handles  []*handle // of all virtual users
+		metrics  *metricSet
+		traffic  map[storeTags]*atomic.Int64
 	}
 
 	// instance is the module as one virtual user sees it.
@@ -70,7 +70,11 @@ func New() *RootModule {
 
 // NewModuleInstance implements modules.Module: k6 calls it once per virtual user.
 func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
-	r.watchExit.Do(func() { r.closeAtExit(vu) })
+	r.firstUse.Do(func() {
+		r.closeAtExit(vu)
+		logger := vu.InitEnv().Logger
+		xkv.TakeNotices(func(text string) { logger.Warn("k6/x/kv: " + text) })
+	})
 	rt := vu.Runtime()
 	return &instance{
 		root:    r,

@@ -75,6 +75,12 @@ static int xkvgo_check_entry(xkv_store *store, const char *key, size_t key_len, 
 	return xkv_check_entry(store, k, v, message, XKV_MESSAGE_SIZE);
 }
 
+void xkvgoNotice(char *text); // see notice.go
+
+static void xkvgo_notice(const char *text) { xkvgoNotice((char *)text); }
+
+static void xkvgo_take_notices(void) { xkv_set_notice(xkvgo_notice); }
+
 static void xkvgo_free(uintptr_t owned) {
 	xkv_reply reply;
 
@@ -391,6 +397,13 @@ func set(options *C.xkv_options, setting Setting, message *C.char) (free func(),
 	text := unsafe.Pointer(scalar.text)
 	code = C.xkv_options_set(options, name, scalar, message, C.XKV_MESSAGE_SIZE)
 	return func() { C.free(text) }, code
+}
+
+// TakeNotices has the reasons why calls take long told to tell, which may be called
+// at any time by the goroutine of such a call.
+func TakeNotices(tell func(text string)) {
+	notice.Store(&tell)
+	C.xkvgo_take_notices()
 }
 
 // Close releases the handle. No other call may be under way or follow.

@@ -3,8 +3,10 @@ package js_test
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // holder is a script that has the store open, says so, and counts in it until
@@ -71,14 +73,26 @@ func TestSecondWriterWaits(t *testing.T) {
 	second := start(t, imports+`
 		tell("waiting", "");
 		const kv = openKv({disk: {timeout: "30s"}});
+		export const options = {vus: 5, iterations: 5};
 		export default async function () {
 			tell("fixed", show(await kv.get("fixed")));
 			await kv.set("second", 1);
 		}`, options{dir: p.dir})
 	second.await("waiting", 1)
+	time.Sleep(1500 * time.Millisecond)
+	pid := strconv.Itoa(p.cmd.Process.Pid)
 	p.interrupt()
 	res := second.wait()
 	res.wantCode(exitOK)
+	var warnings []string
+	for _, entry := range res.log {
+		if entry.Level == "warning" {
+			warnings = append(warnings, entry.Msg)
+		}
+	}
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "waiting for process "+pid+`, which has "`+p.dir) {
+		t.Errorf("k6 warned: %q", warnings)
+	}
 	res.want("fixed", `"value"`)
 }
 

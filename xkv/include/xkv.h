@@ -252,6 +252,14 @@ typedef struct xkv_store xkv_store;
 int xkv_open(const xkv_options *options, xkv_store **store, char *message, size_t size);
 
 /*
+ * Sets who hears, in one sentence, why a call takes its time: xkv_open, when it has
+ * waited a second for another process. NULL, the default: nobody. It is called in
+ * the thread that waits, and must not open or close stores. Only while no other
+ * thread is in the library.
+ */
+void xkv_set_notice(void (*notice)(const char *text));
+
+/*
  * Whether xkv_open would take the options, as far as that can be told without a
  * file: it opens, creates and locks nothing. before may be NULL, or options that
  * passed: if both are of one store they must agree.

@@ -572,15 +572,35 @@ static int fail_locked(const xkv__file *file, int64_t waited_ms) {
         file->path, holder_at(file->fd, label_at, holder), (long long)waited_ms);
 }
 
+/* Whether somebody should hear now that this takes its time: once. */
+static bool is_long(int64_t waited_ms, bool *told) {
+    bool now = waited_ms >= 1000 && !*told;
+
+    *told = *told || now;
+    return now;
+}
+
+static void tell_waiting(const xkv__file *file, int64_t timeout_ms) {
+    char holder[32];
+
+    xkv__notice("waiting for %s, which has \"%s\" open for writing; disk.timeout allows for %lld "
+                "ms",
+                holder_at(file->fd, label_at, holder), file->path, (long long)timeout_ms);
+}
+
 static int lock_data(xkv__file *file, const xkv_options *options, int kind) {
     uint64_t start = xkv__sys.now_ms();
     struct timespec pause = {0, 10000000};
+    bool told = false;
 
     while (flock(file->fd, kind | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return fail_system(XKV_E_DISK_STORE_OPEN, "cannot lock", file->path, errno);
-        if ((int64_t)(xkv__sys.now_ms() - start) >= options->timeout_ms)
+        int64_t waited = (int64_t)(xkv__sys.now_ms() - start);
+        if (waited >= options->timeout_ms)
             return fail_locked(file, options->timeout_ms);
+        if (is_long(waited, &told))
+            tell_waiting(file, options->timeout_ms);
         nanosleep(&pause, NULL);
     }
     return XKV_OK;
