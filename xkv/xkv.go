@@ -97,6 +97,9 @@ import (
 	"unsafe"
 )
 
+// Version is that of the library, and of the module: "0.1.0".
+func Version() string { return C.GoString(C.xkv_version()) }
+
 // Code is an error code of the library; 0 is success.
 type Code int
 
