@@ -1176,7 +1176,7 @@ declare module "k6/x/kv" {
     ): Promise<Claim<T> | null>;
 
     /**
-     * Claims one key.
+     * Claims one key, which must exist: a missing one gives null for ever.
      *
      * @param key - The key.
      * @param options - For whom, and how long.
