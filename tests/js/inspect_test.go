@@ -159,7 +159,7 @@ func TestRunBesideAWriterWaitsOnce(t *testing.T) {
 	start := time.Now()
 	res := run(t, imports+`const kv = openKv({disk: {timeout: 1500}});
 		export const options = {vus: 20, iterations: 20};
-		export default function () { tell("begun", "iteration"); }`, options{dir: p.dir})
+		export default function () { tell("begun", "iteration"); }`, options{dir: p.dir, env: []string{"GOMAXPROCS=8"}}) // so many at once
 	took := time.Since(start)
 	res.wantCode(exitScriptException)
 	res.wantLog("error", "DiskStoreOpenError", "waited 1500 ms")
