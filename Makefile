@@ -39,9 +39,12 @@ SOURCES := $(wildcard xkv/src/*.c)
 .PHONY: all
 all: check-packages k6 ## build ./k6: k6 with the module compiled in (the default)
 
+# What ./k6 version shows behind the version; nothing where there is no git.
+COMMIT = $(shell git describe --always --dirty --exclude='*' 2>/dev/null)
+
 .PHONY: k6
 k6:
-	go build -o k6 ./cmd/k6
+	go build -ldflags "-X example.com/xk6-kv.commit=$(COMMIT)" -o k6 ./cmd/k6
 
 .PHONY: lib
 lib: build/libxkv.a ## build build/libxkv.a, the C library alone

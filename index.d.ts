@@ -649,10 +649,13 @@ declare module "k6/x/kv" {
    * becomes null, and an object with a `toJSON` method (such as Date) counts as
    * what that returns.
    *
+   * A response of `k6/http` can be stored as JSON, whole (its methods are left
+   * out) or its `body`, unless the body is bytes.
+   *
    * The types refuse some values that the store would take: an Error and a
-   * RegExp, since they would be stored as `{}`, and objects with methods and
+   * RegExp, since they would be stored as `{}`, and other objects with methods and
    * without `toJSON`. `{ ...object }` and `JSON.parse(JSON.stringify(object))`
-   * pass.
+   * pass. They let pass what may be bytes or text, as the body of a response.
    *
    * NaN, the infinities, cycles and nesting over 10,000 are only found when
    * the script runs; they reject with SerializerError.
@@ -669,7 +672,11 @@ declare module "k6/x/kv" {
 
   type Bytes = ArrayBuffer | ArrayBufferView;
 
-  type StorableAsJSON<V> = V extends JSONValue | undefined
+  type StorableAsJSON<V> = string extends V
+    ? StorableMember<Exclude<V, Bytes>> | Extract<V, Bytes>
+    : StorableMember<V>;
+
+  type StorableMember<V> = V extends JSONValue | undefined
     ? V
     : V extends Bytes
       ? "bytes cannot be stored with serialization json, use binary"
@@ -685,9 +692,20 @@ declare module "k6/x/kv" {
           ? V
           : IsError<V> extends true
             ? "an Error would be stored as {}; store its name and message"
-            : V extends object
-              ? { [K in keyof V]: StorableAsJSON<V[K]> }
-              : V;
+            : V extends HTTPResponse
+              ? { [K in keyof V]: K extends "body" ? StorableAsJSON<V[K]> : V[K] }
+              : V extends object
+                ? { [K in keyof V]: StorableAsJSON<V[K]> }
+                : V;
+
+  /** How a response of `k6/http` is told from other objects with methods. */
+  interface HTTPResponse {
+    status: number;
+    body: unknown;
+    timings: object;
+    json(...args: any[]): any;
+    html(...args: any[]): any;
+  }
 
   /** Whether V is an Error, and not just an object with a name and a message. */
   type IsError<V> = V extends Error ? (keyof Error extends keyof V ? true : false) : false;
@@ -706,12 +724,18 @@ declare module "k6/x/kv" {
       : "entries must be a plain object {key: value}";
 
   /** What {@link KV.compareAndSwap} can expect: a value, or null or undefined. */
-  export type Expected<S extends Serialization, V> = V extends null | undefined
-    ? V
-    : Storable<S, V>;
+  export type Expected<S extends Serialization, V> = S extends "json"
+    ? StorableAsJSON<V>
+    : V extends null | undefined
+      ? V
+      : Storable<S, V>;
 
   /** What {@link KV.compareAndDelete} can expect: a value, or undefined, which is never there. */
-  export type ExpectedValue<S extends Serialization, V> = V extends undefined ? V : Storable<S, V>;
+  export type ExpectedValue<S extends Serialization, V> = S extends "json"
+    ? StorableAsJSON<V>
+    : V extends undefined
+      ? V
+      : Storable<S, V>;
 
   // --- the store -----------------------------------------------------------
 
@@ -1176,7 +1200,7 @@ declare module "k6/x/kv" {
     ): Promise<Claim<T> | null>;
 
     /**
-     * Claims one key.
+     * Claims one key, which must exist: a missing one gives null for ever.
      *
      * @param key - The key.
      * @param options - For whom, and how long.

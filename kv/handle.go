@@ -9,7 +9,7 @@ import (
 // handle is a virtual user's one handle on a store. Any number of KV objects
 // of its script share it.
 type handle struct {
-	store         *xkv.Store
+	store         *xkv.Store // nil: to be opened by the first call
 	serialization serialization
 	waits         bool // calls may be queued
 	readOnly      bool
@@ -27,15 +27,23 @@ const (
 	stateClosed
 )
 
-func newHandle(store *xkv.Store, i *instance) *handle {
-	options := store.Options()
+func (i *instance) newHandle(options xkv.Options) *handle {
 	return &handle{
-		store:         store,
 		serialization: serialization(options.Serialization),
-		waits:         store.Waits(),
 		readOnly:      options.ReadOnly,
 		meter:         i.newMeter(options),
 	}
+}
+
+// open opens the store of an object. It may turn out to be one that the virtual
+// user has a handle on already.
+func (kv *kvObject) open() error {
+	store, err := kv.root.openings.open(kv.settings)
+	if err == nil {
+		kv.handle = kv.adopt(store, kv.handle)
+		kv.handle.users++
+	}
+	return err
 }
 
 // enter begins a call; false if the store is closed.

@@ -42,23 +42,22 @@ func newMethods(operations []xkv.Operation) []*method {
 // kvObject is a KV object that a script got from openKv.
 type kvObject struct {
 	*instance
-	handle *handle
-	closed bool
+	handle   *handle
+	settings []xkv.Setting // what openKv was given
+	closed   bool
 }
 
-// newKV makes the JavaScript object: a function per method, and close.
-func newKV(i *instance, h *handle) *sobek.Object {
-	rt := i.vu.Runtime()
+// object makes the JavaScript object: a function per method, and close.
+func (kv *kvObject) object() *sobek.Object {
+	rt := kv.vu.Runtime()
 	object := rt.NewObject()
-	kv := &kvObject{instance: i, handle: h}
-	h.users++
 	add := func(name string, function func(sobek.FunctionCall) sobek.Value) {
 		value := rt.ToValue(function).(*sobek.Object)
 		_ = value.DefineDataProperty("name", rt.ToValue(name),
 			sobek.FLAG_FALSE, sobek.FLAG_TRUE, sobek.FLAG_FALSE)
 		define(object, name, value)
 	}
-	for _, m := range i.root.methods {
+	for _, m := range kv.root.methods {
 		add(m.Name, func(call sobek.FunctionCall) sobek.Value { return kv.call(m, call) })
 	}
 	add("close", func(sobek.FunctionCall) sobek.Value {
@@ -74,6 +73,9 @@ func (kv *kvObject) close() {
 		return
 	}
 	kv.closed = true
+	if kv.handle.store == nil {
+		return
+	}
 	if kv.handle.users--; kv.handle.users == 0 {
 		kv.handle.close()
 	}
@@ -115,6 +117,11 @@ func (kv *kvObject) prepare(r *request, m *method, call sobek.FunctionCall) erro
 	if kv.closed {
 		return &xkv.Error{Code: xkv.StoreClosed, Message: m.Name +
 			": this handle was closed by close(); k6 closes stores by itself when it ends"}
+	}
+	if kv.handle.store == nil {
+		if err := kv.open(); err != nil {
+			return err
+		}
 	}
 	if !kv.handle.enter() {
 		return &xkv.Error{Code: xkv.StoreClosed, Message: m.Name + ": the store is closed"}

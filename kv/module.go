@@ -17,15 +17,16 @@ import (
 type (
 	// RootModule is what all virtual users have in common.
 	RootModule struct {
-		pending *pendingCalls
-		methods []*method
-		groups  map[string]bool // of options: "disk", "memory", …
+		pending  *pendingCalls
+		openings openings
+		methods  []*method
+		groups   map[string]bool // of options: "disk", "memory", …
 
-		watchExit sync.Once
-		mu        sync.Mutex
-		handles   []*handle // of all virtual users
-		metrics   *metricSet
-		traffic   map[storeTags]*atomic.Int64
+		firstUse sync.Once
+		mu       sync.Mutex
+		handles  []*handle // of all virtual users
+		metrics  *metricSet
+		traffic  map[storeTags]*atomic.Int64
 	}
 
 	// instance is the module as one virtual user sees it.
@@ -42,6 +43,9 @@ type (
 		outbox  outbox
 		turn    turn
 
+		opensLate bool        // files: not before they are needed
+		late      []*kvObject // those whose store this concerns
+
 		arrayPrototype *sobek.Object // looked up when first needed
 	}
 )
@@ -57,16 +61,21 @@ const bufferSize = 8 << 10
 // New returns the module, to be registered with k6.
 func New() *RootModule {
 	return &RootModule{
-		pending: newPendingCalls(),
-		methods: newMethods(xkv.Operations()),
-		groups:  optionGroups(xkv.OptionNames()),
-		traffic: make(map[storeTags]*atomic.Int64),
+		pending:  newPendingCalls(),
+		openings: openings{underWay: make(map[string]*opening)},
+		methods:  newMethods(xkv.Operations()),
+		groups:   optionGroups(xkv.OptionNames()),
+		traffic:  make(map[storeTags]*atomic.Int64),
 	}
 }
 
 // NewModuleInstance implements modules.Module: k6 calls it once per virtual user.
 func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
-	r.watchExit.Do(func() { r.closeAtExit(vu) })
+	r.firstUse.Do(func() {
+		r.closeAtExit(vu)
+		logger := vu.InitEnv().Logger
+		xkv.TakeNotices(func(text string) { logger.Warn("k6/x/kv: " + text) })
+	})
 	rt := vu.Runtime()
 	return &instance{
 		root:    r,
@@ -76,7 +85,19 @@ func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
 		decoder: newDecoder(rt),
 		buffer:  make([]byte, bufferSize),
 		metrics: r.registerMetrics(vu),
+
+		opensLate: isNobody(rt),
 	}
+}
+
+// isNobody tells whether a script is run for no virtual user that will iterate, but
+// to see what is in it (also by k6 inspect and k6 archive, which must not touch
+// files), for setup, teardown or handleSummary. k6 makes the virtual users that it
+// plans with before any of the last three, so whether a store can be opened shows
+// before anything is done.
+func isNobody(rt *sobek.Runtime) bool {
+	number := rt.GlobalObject().Get("__VU")
+	return number != nil && number.ToInteger() == 0
 }
 
 // Exports implements modules.Instance.
@@ -134,24 +155,50 @@ func (i *instance) openKv(call sobek.FunctionCall) sobek.Value {
 	if err != nil {
 		panic(i.errors.from(err, nil))
 	}
-	store, err := xkv.Open(settings)
+	kv, err := i.newKV(settings)
 	if err != nil {
 		panic(i.errors.from(err, nil))
 	}
-	return newKV(i, i.adopt(store))
+	return kv.object()
 }
 
-// adopt returns this virtual user's handle on a store. It has one per store,
-// however often the script opens it, since a handle is what keeps calls in
-// order.
-func (i *instance) adopt(store *xkv.Store) *handle {
-	for _, h := range i.handles {
-		if h.reopen(store) {
-			store.Close()
-			return h
+// newKV checks the settings, and opens the store if it is time for that.
+func (i *instance) newKV(settings []xkv.Setting) (*kvObject, error) {
+	options, err := xkv.Check(settings, i.promised())
+	if err != nil {
+		return nil, err
+	}
+	kv := &kvObject{instance: i, handle: i.newHandle(options), settings: settings}
+	if i.opensLate && !options.Memory {
+		i.late = append(i.late, kv)
+		return kv, nil
+	}
+	return kv, kv.open()
+}
+
+// promised is what stores of this virtual user will be opened with, or have been:
+// one that opens them differently is told so before there is a file.
+func (i *instance) promised() [][]xkv.Setting {
+	var settings [][]xkv.Setting
+	for _, kv := range i.late {
+		if !kv.closed {
+			settings = append(settings, kv.settings)
 		}
 	}
-	h := newHandle(store, i)
+	return settings
+}
+
+// adopt returns this virtual user's handle on a store: the new one, or that which
+// it has. It has one per store, however often the script opens it, since a handle
+// is what keeps calls in order.
+func (i *instance) adopt(store *xkv.Store, h *handle) *handle {
+	for _, other := range i.handles {
+		if other.reopen(store) {
+			store.Close()
+			return other
+		}
+	}
+	h.store, h.waits = store, store.Waits()
 	i.handles = append(i.handles, h)
 	i.root.mu.Lock()
 	i.root.handles = append(i.root.handles, h)

@@ -75,6 +75,12 @@ static int xkvgo_check_entry(xkv_store *store, const char *key, size_t key_len, 
 	return xkv_check_entry(store, k, v, message, XKV_MESSAGE_SIZE);
 }
 
+void xkvgoNotice(char *text); // see notice.go
+
+static void xkvgo_notice(const char *text) { xkvgoNotice((char *)text); }
+
+static void xkvgo_take_notices(void) { xkv_set_notice(xkvgo_notice); }
+
 static void xkvgo_free(uintptr_t owned) {
 	xkv_reply reply;
 
@@ -90,6 +96,9 @@ import (
 	"strings"
 	"unsafe"
 )
+
+// Version is that of the library, and of the module: "0.1.0".
+func Version() string { return C.GoString(C.xkv_version()) }
 
 // Code is an error code of the library; 0 is success.
 type Code int
@@ -325,6 +334,35 @@ type Store struct {
 
 // Open opens a store, or one more handle on one that is open.
 func Open(settings []Setting) (*Store, error) {
+	store := &Store{}
+	err := withOptions(settings, func(options *C.xkv_options, message *C.char) C.int {
+		return C.xkv_open(options, &store.handle, message, C.XKV_MESSAGE_SIZE)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+// Check is Open without opening anything: it says what is wrong with settings, also
+// beside those that passed before and may be of the same store.
+func Check(settings []Setting, passed [][]Setting) (checked Options, err error) {
+	err = withOptions(settings, func(options *C.xkv_options, message *C.char) C.int {
+		checked = newOptions(options)
+		code := C.xkv_check_options(options, nil, message, C.XKV_MESSAGE_SIZE)
+		for n := 0; n < len(passed) && code == C.XKV_OK; n++ {
+			_ = withOptions(passed[n], func(first *C.xkv_options, _ *C.char) C.int {
+				code = C.xkv_check_options(options, first, message, C.XKV_MESSAGE_SIZE)
+				return C.XKV_OK
+			})
+		}
+		return code
+	})
+	return checked, err
+}
+
+// withOptions calls do with the options that settings make, and room for a message.
+func withOptions(settings []Setting, do func(*C.xkv_options, *C.char) C.int) error {
 	// In C memory: it will hold pointers to the texts.
 	options := (*C.xkv_options)(C.malloc(C.sizeof_xkv_options))
 	defer C.free(unsafe.Pointer(options))
@@ -336,15 +374,10 @@ func Open(settings []Setting) (*Store, error) {
 		free, code := set(options, setting, message)
 		defer free()
 		if err := failure(code, message); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	store := &Store{}
-	code := C.xkv_open(options, &store.handle, message, C.XKV_MESSAGE_SIZE)
-	if err := failure(code, message); err != nil {
-		return nil, err
-	}
-	return store, nil
+	return failure(do(options, message), message)
 }
 
 // set sets one option. Its text is needed until the store is open: free it then.
@@ -369,6 +402,13 @@ func set(options *C.xkv_options, setting Setting, message *C.char) (free func(),
 	return func() { C.free(text) }, code
 }
 
+// TakeNotices has the reasons why calls take long told to tell, which may be called
+// at any time by the goroutine of such a call.
+func TakeNotices(tell func(text string)) {
+	notice.Store(&tell)
+	C.xkvgo_take_notices()
+}
+
 // Close releases the handle. No other call may be under way or follow.
 func (s *Store) Close() { C.xkv_close(s.handle) }
 
@@ -388,7 +428,10 @@ type Options struct {
 
 // Options returns what the store was opened with, after defaults.
 func (s *Store) Options() Options {
-	options := C.xkv_store_options(s.handle)
+	return newOptions(C.xkv_store_options(s.handle))
+}
+
+func newOptions(options *C.xkv_options) Options {
 	return Options{
 		Memory:        options.backend == C.XKV_BACKEND_MEMORY,
 		Serialization: int(options.serialization),

@@ -546,6 +546,39 @@ static void test_second_writer(void **state) {
     assert_int_equal(try_open(&options, message), XKV_OK);
 }
 
+static unsigned notices;
+static char last_notice[XKV_MESSAGE_SIZE];
+
+static void take_notice(const char *text) {
+    notices++;
+    snprintf(last_notice, sizeof last_notice, "%s", text);
+}
+
+/* Who waits for long says so, once, and for whom. */
+static void test_notice(void **state) {
+    char path[PATH_SIZE], holder[32];
+    struct child writer;
+
+    (void)state;
+    start_writer(&writer, test_path(path, "noticed.kv"), XKV_DURABILITY_FULL);
+    snprintf(holder, sizeof holder, "process %ld", (long)writer.pid);
+    xkv_options options = disk_options(path);
+    xkv_set_notice(take_notice);
+    options.timeout_ms = 900;
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, holder);
+    assert_int_equal(notices, 0);
+    options.timeout_ms = 1300;
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, holder);
+    assert_int_equal(notices, 1);
+    assert_non_null(strstr(last_notice, holder));
+    assert_non_null(strstr(last_notice, "noticed.kv"));
+    assert_non_null(strstr(last_notice, "1300 ms"));
+    xkv_set_notice(NULL);
+    assert_refused(&options, XKV_E_DISK_STORE_OPEN, holder);
+    assert_int_equal(notices, 1);
+    assert_int_equal(child_end(&writer), 0);
+}
+
 struct waiting {
     const xkv_options *options;
     _Atomic bool started;
@@ -828,6 +861,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_damaged_value),
         cmocka_unit_test(test_readers_beside_a_writer),
         cmocka_unit_test(test_second_writer),
+        cmocka_unit_test(test_notice),
         cmocka_unit_test(test_waiting_writer),
         cmocka_unit_test(test_growth),
         cmocka_unit_test(test_growth_under_a_reader),

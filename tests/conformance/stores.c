@@ -352,6 +352,16 @@ static void assert_conflict(const xkv_options *other, const char *name) {
         fail_msg("\"%s\" does not mention %s", message, name);
 }
 
+/* The same before any store is open. */
+static void assert_conflict_foreseen(const xkv_options *options, const xkv_options *other,
+                                     const char *name) {
+    char message[XKV_MESSAGE_SIZE] = "";
+    int code = xkv_check_options(other, options, message, sizeof message);
+
+    if (code != XKV_E_OPTIONS_CONFLICT || !strstr(message, name))
+        fail_msg("%s: %s %s", name, xkv_error_name(code), message);
+}
+
 static const struct {
     const char *name;
     xkv_scalar value;
@@ -402,6 +412,7 @@ static void case_conflicts(const xkv_options *options) {
             xkv_options_set(&other, changes[i].name, &changes[i].value, message, sizeof message),
             XKV_OK);
         assert_conflict(&other, changes[i].name);
+        assert_conflict_foreseen(options, &other, changes[i].name);
     }
     other = *options;
     other.track_keys = !other.track_keys;
@@ -429,6 +440,48 @@ static void assert_one_store(const xkv_options *a, const xkv_options *b) {
     assert_true(xkv_same_store(one, two));
     xkv_close(one);
     xkv_close(two);
+}
+
+static void assert_passes(const xkv_options *options, const xkv_options *before) {
+    char message[XKV_MESSAGE_SIZE] = "";
+
+    if (xkv_check_options(options, before, message, sizeof message) != XKV_OK)
+        fail_msg("%s", message);
+}
+
+static void assert_refused(const xkv_options *options, int code, const char *word) {
+    char message[XKV_MESSAGE_SIZE] = "";
+
+    assert_int_equal(xkv_check_options(options, NULL, message, sizeof message), code);
+    if (!strstr(message, word))
+        fail_msg("\"%s\" does not mention %s", message, word);
+}
+
+/* Options are checked without a file, and none is made. */
+static void test_check_options(void **state) {
+    char path[PATH_SIZE], other_path[PATH_SIZE];
+    xkv_options options = disk_options(test_path(path, "unborn/checked.kv")), other = options;
+    xkv_options memory = memory_options(NULL), bad = options;
+
+    (void)state;
+    other.track_keys = true;
+    memory.track_keys = true;
+    assert_passes(&options, NULL);
+    assert_passes(&options, &options);
+    assert_conflict_foreseen(&options, &other, "trackKeys");
+    assert_passes(&memory, &options);
+    other.path = test_path(other_path, "unborn/another.kv");
+    assert_passes(&other, &options);
+    other.path = NULL;
+    assert_passes(&other, &options);
+    bad.path = "~/checked.kv";
+    assert_refused(&bad, XKV_E_DISK_PATH, "~");
+    bad.path = "directory/";
+    assert_refused(&bad, XKV_E_DISK_PATH, "directory");
+    bad.path = path;
+    bad.timeout_ms = -1;
+    assert_refused(&bad, XKV_E_INVALID_OPTIONS, "disk.timeout");
+    assert_int_equal(access(test_path(path, "unborn"), F_OK), -1);
 }
 
 /* Equal after defaults is equal. */
@@ -470,6 +523,7 @@ static const struct CMUnitTest others[] = {
     cmocka_unit_test(test_queue_timeouts),
     cmocka_unit_test(test_queue_wake),
     cmocka_unit_test(test_equal_options),
+    cmocka_unit_test(test_check_options),
 };
 
 int main(int argc, char *argv[]) {

@@ -402,7 +402,7 @@ func TestNoRoomForAStore(t *testing.T) {
 func TestFileTakenAway(t *testing.T) {
 	t.Parallel()
 	p := startHolder(t)
-	script := imports + `rowNow("open", () => openKv()); export default function () {}`
+	script := imports + `rowAtInit("open", () => openKv()); export default function () {}`
 	check(t, os.Remove(filepath.Join(p.dir, ".k6.kv")))
 	res := mustRun(t, script, options{dir: p.dir})
 	res.want("open", "!DiskStoreOpenError|.k6.kv|was replaced while process "+strconv.Itoa(p.cmd.Process.Pid))

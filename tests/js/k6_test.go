@@ -31,6 +31,7 @@ const patience = 60 * time.Second
 type options struct {
 	dir  string   // working directory; a new one if empty
 	args []string // further arguments of k6 run
+	env  []string // further environment: "NAME=value"
 	uid  int      // the user, if not the one of the test
 }
 
@@ -124,6 +125,7 @@ func command(o options, home string) *exec.Cmd {
 		"HOME=" + home, "XDG_CONFIG_HOME=" + home, "PATH=" + os.Getenv("PATH"),
 		"K6_NO_USAGE_REPORT=true", "K6_AUTO_EXTENSION_RESOLUTION=false",
 	}
+	cmd.Env = append(cmd.Env, o.env...)
 	if o.uid != 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Credential: &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.uid)},

@@ -135,7 +135,8 @@ func numberRows() []row {
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	runNow(t, options{}, "", optionRows())
+	rows := optionRows()
+	runNow(t, options{}, "", rows).wantEarly(rows)
 }
 
 func TestInvalidReadOnly(t *testing.T) {
@@ -201,34 +202,37 @@ func TestParents(t *testing.T) {
 func TestConflicts(t *testing.T) {
 	t.Parallel()
 	const conflict = "!KVOptionsConflictError|"
-	runNow(t, options{}, `
+	const first = `
 		openKv({backend: "memory", name: "m"});
-		openKv({path: "d.kv", disk: {timeout: 2000, durability: "none"}});`,
-		[]row{
-			{`opens({backend: "memory", name: "m", trackKeys: true})`, conflict + "trackKeys|m|true|false"},
-			{`opens({backend: "memory", name: "m", serialization: "string"})`,
-				conflict + "serialization|json|string"},
-			{`opens({backend: "memory", name: "m", memory: {shardCount: 5}})`,
-				conflict + "memory.shardCount|0|5"},
-			{`opens({backend: "memory", name: "m", metrics: {operations: true}})`,
-				conflict + "metrics.operations"},
-			{`opens({path: "d.kv"})`, conflict + "d.kv|disk."},
-			{`opens({path: "d.kv", disk: {timeout: 2000}})`, conflict + "d.kv|disk.durability|full"},
-			{`opens({path: "d.kv", disk: {timeout: 1, durability: "none"}})`,
-				conflict + "d.kv|disk.timeout|2000|1"},
-			{`opens({path: "d.kv", disk: {timeout: 2000, durability: "none", readOnly: true}})`,
-				conflict + "disk.readOnly"},
-			{`openKv({path: "./x/../d.kv", trackKeys: true,
-				disk: {timeout: 2000, durability: "none"}})`, conflict + "trackKeys"},
+		openKv({path: "d.kv", disk: {timeout: 2000, durability: "none"}});`
+	rows := []row{
+		{`opens({backend: "memory", name: "m", trackKeys: true})`, conflict + "trackKeys|m|true|false"},
+		{`opens({backend: "memory", name: "m", serialization: "string"})`,
+			conflict + "serialization|json|string"},
+		{`opens({backend: "memory", name: "m", memory: {shardCount: 5}})`,
+			conflict + "memory.shardCount|0|5"},
+		{`opens({backend: "memory", name: "m", metrics: {operations: true}})`,
+			conflict + "metrics.operations"},
+		{`opens({path: "d.kv"})`, conflict + "d.kv|disk."},
+		{`opens({path: "d.kv", disk: {timeout: 2000}})`, conflict + "d.kv|disk.durability|full"},
+		{`opens({path: "d.kv", disk: {timeout: 1, durability: "none"}})`,
+			conflict + "d.kv|disk.timeout|2000|1"},
+		{`opens({path: "d.kv", disk: {timeout: 2000, durability: "none", readOnly: true}})`,
+			conflict + "disk.readOnly"},
 
-			// These are the same, after defaults.
-			{`opens({backend: "memory", name: "m", trackKeys: false, serialization: "json"})`,
-				`"opened"`},
-			{`opens({backend: "memory", name: "m", memory: {shardCount: 0}, metrics: {}})`,
-				`"opened"`},
-			{`opens({path: "././d.kv", disk: {timeout: "2s", durability: "none"}})`, `"opened"`},
-			{`opens({backend: "memory", name: "other", trackKeys: true})`, `"opened"`},
-		})
+		// These are the same, after defaults.
+		{`opens({backend: "memory", name: "m", trackKeys: false, serialization: "json"})`,
+			`"opened"`},
+		{`opens({backend: "memory", name: "m", memory: {shardCount: 0}, metrics: {}})`,
+			`"opened"`},
+		{`opens({path: "././d.kv", disk: {timeout: "2s", durability: "none"}})`, `"opened"`},
+		{`opens({backend: "memory", name: "other", trackKeys: true})`, `"opened"`},
+	}
+	runNow(t, options{}, first, rows).wantEarly(rows)
+
+	// That this is the same file shows when there is one.
+	runNow(t, options{}, first, []row{{`opens({path: "./x/../d.kv", trackKeys: true,
+		disk: {timeout: 2000, durability: "none"}})`, conflict + "trackKeys"}})
 }
 
 // noSync true is another way to say durability none.

@@ -3,8 +3,10 @@ package js_test
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // holder is a script that has the store open, says so, and counts in it until
@@ -42,12 +44,12 @@ func TestSecondWriter(t *testing.T) {
 	res := mustRun(t, imports+`
 		for (const timeout of [0, "300ms", 600]) {
 			const start = Date.now();
-			rowNow("refused/" + timeout, () => openKv({disk: {timeout}}));
-			tell("waited/" + timeout, Date.now() - start);
+			rowAtInit("refused/" + timeout, () => openKv({disk: {timeout}}));
+			if (__VU > 0) tell("waited/" + timeout, Date.now() - start);
 		}
 		const start = Date.now();
-		rowNow("refused/default", () => openKv());
-		tell("waited/default", Date.now() - start);
+		rowAtInit("refused/default", () => openKv());
+		if (__VU > 0) tell("waited/default", Date.now() - start);
 		export const options = {vus: 1, iterations: 1};
 		export default function () {}`, options{dir: p.dir})
 	limits := map[string]int{"0": 0, "300ms": 300, "600": 600, "default": 1000}
@@ -71,14 +73,26 @@ func TestSecondWriterWaits(t *testing.T) {
 	second := start(t, imports+`
 		tell("waiting", "");
 		const kv = openKv({disk: {timeout: "30s"}});
+		export const options = {vus: 5, iterations: 5};
 		export default async function () {
 			tell("fixed", show(await kv.get("fixed")));
 			await kv.set("second", 1);
 		}`, options{dir: p.dir})
 	second.await("waiting", 1)
+	time.Sleep(1500 * time.Millisecond)
+	pid := strconv.Itoa(p.cmd.Process.Pid)
 	p.interrupt()
 	res := second.wait()
 	res.wantCode(exitOK)
+	var warnings []string
+	for _, entry := range res.log {
+		if entry.Level == "warning" {
+			warnings = append(warnings, entry.Msg)
+		}
+	}
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "waiting for process "+pid+`, which has "`+p.dir) {
+		t.Errorf("k6 warned: %q", warnings)
+	}
 	res.want("fixed", `"value"`)
 }
 

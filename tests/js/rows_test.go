@@ -36,7 +36,7 @@ func stores(serialization string) []store {
 }
 
 const imports = `
-import { tell, row, rowNow, table, show, failure, opens, fill } from "./lib.js";
+import { tell, row, rowNow, rowAtInit, table, show, failure, opens, fill } from "./lib.js";
 import { openKv } from "k6/x/kv";
 `
 
@@ -87,7 +87,7 @@ func runNow(t *testing.T, o options, before string, rows []row) *result {
 	var script strings.Builder
 	script.WriteString(imports + before + "\n")
 	for i, row := range rows {
-		fmt.Fprintf(&script, "rowNow(%d, () => %s);\n", i, body(row.js))
+		fmt.Fprintf(&script, "rowAtInit(%d, () => %s);\n", i, body(row.js))
 	}
 	script.WriteString("export default function () {}\n")
 
@@ -96,6 +96,14 @@ func runNow(t *testing.T, o options, before string, rows []row) *result {
 		res.wantRow(fmt.Sprint(i), row)
 	}
 	return res
+}
+
+// wantEarly looks at what runNow told where files are not opened yet.
+func (r *result) wantEarly(rows []row) {
+	r.t.Helper()
+	for i, row := range rows {
+		r.wantRow(fmt.Sprint("early/", i), row)
+	}
 }
 
 func body(js string) string {

@@ -1,6 +1,7 @@
 // What the types must accept and what they must reject. "@ts-expect-error"
 // fails the check when the line below it compiles, so a type that became too
 // loose is noticed as well as one that became too strict.
+import http from "k6/http";
 import kvModule, { openKv } from "k6/x/kv";
 import type {
   Claim,
@@ -466,4 +467,29 @@ export function errors(err: KVError): string {
   }
   // @ts-expect-error no such name
   return name === "NotFoundError" ? "" : (err.stack ?? "");
+}
+
+export async function responses(): Promise<void> {
+  const response = http.get("https://example.com/");
+  const picture = http.get("https://example.com/", { responseType: "binary" });
+  // @ts-expect-error bytes need binary
+  await kv.set("k", picture.body);
+  // @ts-expect-error bytes need binary, further in
+  await kv.set("k", picture);
+  // @ts-expect-error bytes need binary, further in
+  await kv.set("k", { all: [picture] });
+  // @ts-expect-error perhaps bytes, and never text
+  await kv.set("k", response.body === null ? null : new Uint8Array(1));
+  // @ts-expect-error a promise that somebody forgot to await
+  await kv.set("k", http.asyncRequest("GET", "https://example.com/"));
+  // @ts-expect-error methods, and nothing to be stored
+  await kv.set("k", response.html());
+  // @ts-expect-error an object with methods that is no response
+  await kv.set("k", { status: 200, json: () => 1 });
+  // @ts-expect-error needs json
+  await texts.set("k", response);
+  // @ts-expect-error null when the request fails, which is no text
+  await texts.set("k", response.body);
+  // @ts-expect-error needs json
+  await bytes.set("k", response);
 }

@@ -1,5 +1,6 @@
 // Every call of the methods on many keys, in one step, on claims and for
 // insight, with what it resolves to. What must be rejected is in negative.ts.
+import http from "k6/http";
 import { openKv } from "k6/x/kv";
 import type {
   AllocationStats,
@@ -209,5 +210,33 @@ export function errors(err: KVError): string[] {
       return [err.message];
     default:
       return (err.errors ?? []).map(({ key, name, message }) => `${key}: ${name}, ${message}`);
+  }
+}
+
+// What k6/http gives can be stored.
+export async function responses(): Promise<void> {
+  const url = "https://example.com/";
+  const response = http.get(url);
+  await kv.set("body", response.body);
+  await kv.set("response", response);
+  await kv.set("json", response.json());
+  await kv.set("id", response.json("user.id"));
+  await kv.set("parts", { at: Date.now(), body: response.body, headers: response.headers });
+  await kv.set("parts", [response.cookies, response.timings, response.request, response.error]);
+  await kv.set("nested", { first: response, all: [response] });
+  await kv.setMany({ body: response.body, response });
+  await kv.getOrSet("body", response.body);
+  await kv.swap("response", response);
+  await kv.compareAndSwap("response", response, http.post(url, "text"));
+  await kv.compareAndDelete("body", response.body);
+  await kv.set("text", http.get(url, { responseType: "text" }).body);
+  await kv.set("none", http.get(url, { responseType: "none" }));
+  await kv.set("async", await http.asyncRequest("GET", url));
+  await kv.set("batch", http.batch([url, url]));
+  await kv.set("batch", http.batch({ first: url })["first"]);
+  await bytes.set("body", http.get(url, { responseType: "binary" }).body);
+  if (response.body !== null) {
+    await texts.set("body", response.body);
+    await bytes.set("body", response.body);
   }
 }

@@ -252,6 +252,24 @@ typedef struct xkv_store xkv_store;
 int xkv_open(const xkv_options *options, xkv_store **store, char *message, size_t size);
 
 /*
+ * Sets who hears, in one sentence, why a call takes its time: xkv_open, when it has
+ * waited a second for another process. NULL, the default: nobody. It is called in
+ * the thread that waits, and must not open or close stores. Only while no other
+ * thread is in the library.
+ */
+void xkv_set_notice(void (*notice)(const char *text));
+
+/*
+ * Whether xkv_open would take the options, as far as that can be told without a
+ * file: it opens, creates and locks nothing. before may be NULL, or options that
+ * passed: if both are of one store they must agree.
+ * XKV_OK, or XKV_E_INVALID_OPTIONS, _BACKEND, _SERIALIZATION, _OPTIONS_CONFLICT,
+ * _DISK_PATH, _STORE_FULL (no memory) with a message as xkv_open has it.
+ */
+int xkv_check_options(const xkv_options *options, const xkv_options *before, char *message,
+                      size_t size);
+
+/*
  * Releases a handle. Commands that it has queued still take effect and still
  * complete; the handle itself must not be used again. The last handle closes
  * the store: it waits for everything queued, and for a disk store syncs and

@@ -284,6 +284,24 @@ static size_t utf8_sequence(const unsigned char *text, size_t left) {
     return len;
 }
 
+static void (*notice_to)(const char *text);
+
+void xkv_set_notice(void (*notice)(const char *text)) {
+    notice_to = notice;
+}
+
+void xkv__notice(const char *format, ...) {
+    char text[XKV_MESSAGE_SIZE];
+    va_list arguments;
+
+    if (!notice_to)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    notice_to(text);
+}
+
 bool xkv__is_utf8(xkv_bytes bytes) {
     const unsigned char *text = bytes.data;
     size_t i = 0;

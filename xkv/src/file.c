@@ -510,21 +510,27 @@ bool xkv__file_identify(const char *path, dev_t *device, ino_t *inode) {
     return true;
 }
 
-int xkv__file_open(const xkv_options *options, xkv__file **out) {
+int xkv__file_path(const char *given, char **path) {
     char quoted[XKV__QUOTE_SIZE];
+    size_t len = strlen(given);
 
-    if (strlen(options->path) > XKV_PATH_MAX)
+    *path = NULL;
+    if (len > XKV_PATH_MAX)
         return xkv__fail(XKV_E_DISK_PATH, "the path %s is %zu bytes long; at most %u are allowed",
-                         xkv__quote(xkv_text(options->path), quoted), strlen(options->path),
-                         XKV_PATH_MAX);
+                         xkv__quote(xkv_text(given), quoted), len, XKV_PATH_MAX);
+    int error = resolve(given, path);
+    if (error == XKV_OK && (*path)[strlen(*path) - 1] == '/')
+        return xkv__fail(XKV_E_DISK_PATH, "\"%s\" names a directory; give the path of a file",
+                         *path);
+    return error;
+}
+
+int xkv__file_open(const xkv_options *options, xkv__file **out) {
     xkv__file *file = xkv__alloc(sizeof *file);
     if (!file)
         return XKV_E_STORE_FULL;
     *file = (xkv__file){.fd = -1, .lock_fd = -1};
-    int error = resolve(options->path, &file->path);
-    if (error == XKV_OK && file->path[strlen(file->path) - 1] == '/')
-        error = xkv__fail(XKV_E_DISK_PATH, "\"%s\" names a directory; give the path of a file",
-                          file->path);
+    int error = xkv__file_path(options->path, &file->path);
     if (error == XKV_OK)
         error = open_or_create(file, options->read_only);
     if (error == XKV_OK)
@@ -598,15 +604,35 @@ static int fail_locked(const xkv__file *file, int64_t waited_ms) {
         file->path, holder_at(file->fd, label_at, holder), (long long)waited_ms);
 }
 
+/* Whether somebody should hear now that this takes its time: once. */
+static bool is_long(int64_t waited_ms, bool *told) {
+    bool now = waited_ms >= 1000 && !*told;
+
+    *told = *told || now;
+    return now;
+}
+
+static void tell_waiting(const xkv__file *file, int64_t timeout_ms) {
+    char holder[32];
+
+    xkv__notice("waiting for %s, which has \"%s\" open for writing; disk.timeout allows for %lld "
+                "ms",
+                holder_at(file->fd, label_at, holder), file->path, (long long)timeout_ms);
+}
+
 static int lock_data(xkv__file *file, const xkv_options *options, int kind) {
     uint64_t start = xkv__sys.now_ms();
     struct timespec pause = {0, 10000000};
+    bool told = false;
 
     while (flock(file->fd, kind | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return fail_system(XKV_E_DISK_STORE_OPEN, "cannot lock", file->path, errno);
-        if ((int64_t)(xkv__sys.now_ms() - start) >= options->timeout_ms)
+        int64_t waited = (int64_t)(xkv__sys.now_ms() - start);
+        if (waited >= options->timeout_ms)
             return fail_locked(file, options->timeout_ms);
+        if (is_long(waited, &told))
+            tell_waiting(file, options->timeout_ms);
         nanosleep(&pause, NULL);
     }
     return XKV_OK;

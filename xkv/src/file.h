@@ -30,6 +30,10 @@ typedef struct xkv__file {
  * it again would take away the record lock of xkv__file_lock. */
 bool xkv__file_identify(const char *path, dev_t *device, ino_t *inode);
 
+/* The absolute path, to be freed, that an option stands for. Whether there is a
+ * file is not looked at. */
+int xkv__file_path(const char *given, char **path);
+
 /*
  * Opens the file at options->path, creating it and its parents unless
  * read_only. XKV_OK and *file, to be closed; else xkv__reason tells.

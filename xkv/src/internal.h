@@ -75,6 +75,9 @@ int xkv__explain(char *message, size_t size, int code, const char *format, ...) 
 int xkv__fail(int code, const char *format, ...) XKV__PRINTF(2, 3);
 const char *xkv__reason(int code);
 
+/* Tells whoever wants to hear it: see xkv_set_notice. */
+void xkv__notice(const char *format, ...) XKV__PRINTF(1, 2);
+
 /* Whether bytes are UTF-8 as Unicode defines it (no surrogates, shortest form). */
 bool xkv__is_utf8(xkv_bytes bytes);
 

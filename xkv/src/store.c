@@ -497,18 +497,19 @@ static void core_close(struct core *core) {
     core_free(core);
 }
 
-static int check_same(const struct core *core, const xkv_options *options) {
+/* For two that are on the same store. */
+static int check_same(const xkv_options *first, const xkv_options *options) {
     char is[XKV__VALUE_TEXT], asked[XKV__VALUE_TEXT];
-    const char *name = xkv__options_difference(&core->options, options, is, asked);
-    bool disk = core->options.backend == XKV_BACKEND_DISK;
+    const char *name = xkv__options_difference(first, options, is, asked);
+    bool disk = first->backend == XKV_BACKEND_DISK;
 
     if (!name)
         return XKV_OK;
     return xkv__fail(XKV_E_OPTIONS_CONFLICT,
                      "the %s store \"%s\" is open already with %s %s; it cannot be opened with %s "
                      "as well: give the same options, or another %s",
-                     disk ? "disk" : "memory", disk ? core->options.path : core->options.name, name,
-                     is, asked, disk ? "path" : "name");
+                     disk ? "disk" : "memory", disk ? first->path : first->name, name, is, asked,
+                     disk ? "path" : "name");
 }
 
 static int find_or_open_disk(const xkv_options *options, struct core **core) {
@@ -516,7 +517,7 @@ static int find_or_open_disk(const xkv_options *options, struct core **core) {
 
     *core = find_path(options->path);
     if (*core)
-        return check_same(*core, options);
+        return check_same(&(*core)->options, options);
     int error = xkv__file_open(options, &file);
     if (error != XKV_OK)
         return error;
@@ -526,7 +527,7 @@ static int find_or_open_disk(const xkv_options *options, struct core **core) {
     /* By a path that only led there once its directories had been made. */
     xkv__file_close(file, false);
     xkv__file_label((*core)->file);
-    return check_same(*core, options);
+    return check_same(&(*core)->options, options);
 }
 
 /* The core for options, whether it was open or not. */
@@ -534,7 +535,7 @@ static int find_or_open(const xkv_options *options, struct core **core) {
     if (options->backend == XKV_BACKEND_DISK)
         return find_or_open_disk(options, core);
     *core = find_memory(options->name);
-    return *core ? check_same(*core, options) : core_open(options, NULL, core);
+    return *core ? check_same(&(*core)->options, options) : core_open(options, NULL, core);
 }
 
 /* -- Handles ----------------------------------------------------------------- */
@@ -550,13 +551,10 @@ static xkv_store *store_new(void) {
     return store;
 }
 
-int xkv_open(const xkv_options *options, xkv_store **out, char *message, size_t size) {
+/* The options with all that follows from one another, and from what is NULL. */
+static xkv_options completed(const xkv_options *options) {
     xkv_options effective = *options;
-    int error = xkv__options_check(options, message, size);
 
-    *out = NULL;
-    if (error != XKV_OK)
-        return error;
     if (!effective.name)
         effective.name = "default";
     if (!effective.path)
@@ -564,6 +562,66 @@ int xkv_open(const xkv_options *options, xkv_store **out, char *message, size_t 
     if (effective.no_sync)
         effective.durability = XKV_DURABILITY_NONE;
     effective.no_sync = effective.durability == XKV_DURABILITY_NONE; /* two names for one thing */
+    return effective;
+}
+
+static bool lead_to_one_file(const char *path, const char *other) {
+    dev_t device, other_device;
+    ino_t inode, other_inode;
+
+    if (strcmp(path, other) == 0)
+        return true;
+    return xkv__file_identify(path, &device, &inode) &&
+           xkv__file_identify(other, &other_device, &other_inode) && device == other_device &&
+           inode == other_inode;
+}
+
+static bool is_same_store(const xkv_options *first, const xkv_options *options) {
+    if (first->backend != options->backend)
+        return false;
+    return first->backend == XKV_BACKEND_DISK ? lead_to_one_file(first->path, options->path)
+                                              : strcmp(first->name, options->name) == 0;
+}
+
+/* Completes options, too: the path, to be freed, is absolute, or NULL in memory. */
+static int check_alone(xkv_options *options, char **path, char *message, size_t size) {
+    int error = xkv__options_check(options, message, size);
+
+    *path = NULL;
+    if (error != XKV_OK)
+        return error;
+    *options = completed(options);
+    if (options->backend != XKV_BACKEND_DISK)
+        return XKV_OK;
+    error = xkv__file_path(options->path, path);
+    options->path = *path;
+    return error == XKV_OK ? XKV_OK : xkv__explain(message, size, error, "%s", xkv__reason(error));
+}
+
+int xkv_check_options(const xkv_options *given, const xkv_options *before, char *message,
+                      size_t size) {
+    xkv_options options = *given, first = before ? *before : *given;
+    char *path, *first_path;
+    int error = check_alone(&options, &path, message, size);
+
+    if (error == XKV_OK && before) {
+        error = check_alone(&first, &first_path, message, size);
+        if (error == XKV_OK && is_same_store(&first, &options) &&
+            (error = check_same(&first, &options)) != XKV_OK)
+            xkv__explain(message, size, error, "%s", xkv__reason(error));
+        xkv__free(first_path);
+    }
+    xkv__free(path);
+    return error;
+}
+
+int xkv_open(const xkv_options *options, xkv_store **out, char *message, size_t size) {
+    int error = xkv__options_check(options, message, size);
+
+    *out = NULL;
+    if (error != XKV_OK)
+        return error;
+    xkv_options effective = completed(options);
     xkv_store *store = store_new();
     if (!store)
         return xkv__explain(message, size, XKV_E_STORE_FULL, "%s",

@@ -82,6 +82,12 @@ export function rowNow(id, run) {
   tell(id, text);
 }
 
+// rowAtInit is rowNow at the top level. What is told under early/ comes from where
+// k6 only looks at the script, and files are not opened yet.
+export function rowAtInit(id, run) {
+  rowNow(__VU > 0 ? id : "early/" + id, run);
+}
+
 // table runs every row on every store, each on an empty one.
 export async function table(stores, rows) {
   for (const name of keys(stores)) {
