@@ -151,7 +151,7 @@ export async function singleSteps(): Promise<void> {
 }
 
 export async function claims(): Promise<void> {
-  const claim = await kv.claimRandom<User>({ prefix: "user:", owner: "vu 1", ttl: 1000 });
+  const claim = await kv.claimRandom<User>({ prefix: "user:", owner: "vu 1", ttl: "30s" });
   same<typeof claim, Claim<User> | null>(true);
   if (claim === null) {
     return;
@@ -169,7 +169,7 @@ export async function claims(): Promise<void> {
   const copy: ClaimReference = JSON.parse(JSON.stringify(claim));
   const { id, key, token } = claim;
   same<Awaited<ReturnType<typeof kv.renewClaim>>, boolean>(true);
-  await kv.renewClaim(copy, { ttl: 1000 });
+  await kv.renewClaim(copy, { ttl: "1m30s" });
   await kv.renewClaim({ id, key, token }, { ttl: 1000 });
   await kv.releaseClaim(Object.freeze({ id, key, token }));
   await kv.completeClaim(claim);

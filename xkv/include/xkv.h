@@ -201,9 +201,11 @@ typedef struct xkv_scalar {
 
 /*
  * Sets one option by its script name: "backend", "trackKeys", "disk.timeout"…
- * Times are a number of milliseconds or text as "500ms", "1s", "2m"; sizes a
- * number of bytes or text as "64MiB". Returns XKV_OK, or XKV_E_INVALID_OPTIONS,
- * XKV_E_INVALID_BACKEND or XKV_E_INVALID_SERIALIZATION with a message of at
+ * Durations are a number of milliseconds, or text as Go and k6 write it: numbers
+ * with a unit each (ns, us, ms, s, m, h, d) that are added up, "500ms", "1m30s",
+ * "1.5h"; sizes a number of bytes, or in the same way text as "64MiB" (B, KB, MB,
+ * GB, TB, and KiB to TiB). What is no whole number is refused. Returns XKV_OK, or
+ * XKV_E_INVALID_OPTIONS, XKV_E_INVALID_BACKEND or XKV_E_INVALID_SERIALIZATION with a message of at
  * most size bytes (NUL included) in message that names the option, the value
  * and what is allowed, or for an unknown name the nearest one that exists.
  */
@@ -470,6 +472,7 @@ typedef enum xkv_op {
  *   VALUE    0 to XKV_VALUE_MAX bytes
  *   TEXT     UTF-8
  *   INTEGER, BOOLEAN
+ *   DURATION an INTEGER, in milliseconds; as text: see xkv_read_duration
  *   KEYS     a list of keys: the keys of items
  *   ENTRIES  a list of keys with values: the entries of items
  *   CLAIM    one claim that is given back: see xkv_items_add_claim
@@ -491,7 +494,7 @@ typedef enum xkv_op {
     X(COUNT, 12, "count", INTEGER, 1, XKV_COUNT_MAX)                                               \
     X(UNIQUE, 13, "unique", BOOLEAN, 0, 0)                                                         \
     X(OWNER, 14, "owner", TEXT, 0, 0)                                                              \
-    X(TTL, 15, "ttl", INTEGER, 1, XKV_TTL_MAX)                                                     \
+    X(TTL, 15, "ttl", DURATION, 1, XKV_TTL_MAX)                                                    \
     X(ALL_OR_NOTHING, 16, "allOrNothing", BOOLEAN, 0, 0)                                           \
     X(DELETE_KEY, 17, "deleteKey", BOOLEAN, 0, 0)                                                  \
     X(INCLUDE_CURRENT, 18, "includeCurrentOnMismatch", BOOLEAN, 0, 0)
@@ -509,6 +512,7 @@ typedef enum xkv_argument_kind {
     XKV_KIND_VALUE,
     XKV_KIND_TEXT,
     XKV_KIND_INTEGER,
+    XKV_KIND_DURATION,
     XKV_KIND_BOOLEAN,
     XKV_KIND_KEYS,
     XKV_KIND_ENTRIES,
@@ -519,7 +523,7 @@ typedef enum xkv_argument_kind {
 typedef struct xkv_argument_info {
     const char *name; /* as scripts call it */
     xkv_argument_kind kind;
-    int64_t min, max; /* of an INTEGER */
+    int64_t min, max; /* of an INTEGER or DURATION */
 } xkv_argument_info;
 
 /* The row of the argument that one XKV_ARG_ bit stands for; NULL if none. Static. */
@@ -558,11 +562,16 @@ typedef struct xkv_op_info {
 const xkv_op_info *xkv_op_describe(int op);
 
 /*
- * Whether an integer argument (one XKV_ARG_ bit) of an operation may have this
+ * Whether an integer or duration (one XKV_ARG_ bit) of an operation may have this
  * value. XKV_OK, or XKV_E_INVALID_OPTIONS with a message of at most size bytes
  * (NUL included) that names operation, argument and range.
  */
 int xkv_check_integer(int op, unsigned argument, int64_t number, char *message, size_t size);
+
+/* The same for a duration that is given as text, in the form that xkv_options_set
+ * takes: *ms gets it, if it may have this value. */
+int xkv_read_duration(int op, unsigned argument, xkv_bytes text, int64_t *ms, char *message,
+                      size_t size);
 
 /* Which of count names (NUL-terminated) is nearest to word, by edit distance;
  * NULL if none is near enough to be what was meant. For "did you mean". */

@@ -16,7 +16,8 @@
  *   claims.c     who holds which key
  *   backend_*.c  ordered maps: memory, LMDB (with file.c, records.c, verify.c)
  *   btree.c      the counted B-tree: memory's data, LMDB's key index, claims
- *   base.c       allocation, clock, randomness, errors, replies, text
+ *   base.c, quantity.c
+ *                allocation, clock, randomness, errors, replies, text
  */
 #ifndef XKV_INTERNAL_H
 #define XKV_INTERNAL_H
@@ -250,6 +251,18 @@ int xkv__run_in(xkv__txn *txn, const xkv_command *command, xkv_reply *reply);
 
 /* Fills the reply for a failed begin, call or commit. */
 int xkv__run_failed(int code, const xkv_command *command, xkv_reply *reply);
+
+/* -- quantity.c -------------------------------------------------------------- */
+
+/* Read a duration such as "1m30s", a size such as "64MiB". False if the text is
+ * none, or no whole number of milliseconds or bytes; INT64_MAX stands for all
+ * that is larger. */
+bool xkv__read_duration(xkv_bytes text, int64_t *ms);
+bool xkv__read_size(xkv_bytes text, int64_t *bytes);
+
+/* What to write, for messages. */
+#define XKV__DURATION_TEXT "text such as \"500ms\", \"1s\", \"1m30s\" or \"1.5h\""
+#define XKV__SIZE_TEXT     "text such as \"64MiB\" or \"1.5GiB\""
 
 /* -- options.c --------------------------------------------------------------- */
 
