@@ -137,6 +137,16 @@ declare module "k6/x/kv" {
      */
     trackKeys?: boolean | null;
 
+    /**
+     * Makes random choices repeatable: what a call chooses is then a function of
+     * the seed, of `__VU`, and of how many calls this VU has made on the store
+     * before. An integer that a number holds exactly. VUs may have different
+     * seeds; within one VU it must be the same each time.
+     *
+     * @defaultValue none: every run chooses anew
+     */
+    seed?: number | null;
+
     /** Options of the memory backend. */
     memory?: MemoryOptions | null;
 

@@ -14,6 +14,7 @@ type handle struct {
 	waits         bool // calls may be queued
 	readOnly      bool
 	meter         *meter
+	seed          any // the option; nil if there is none
 	users         int // KV objects that are not closed
 	waiting       int // calls that are queued, or have not come back yet
 	state         atomic.Int32
@@ -27,15 +28,34 @@ const (
 	stateClosed
 )
 
-func newHandle(store *xkv.Store, i *instance) *handle {
+func newHandle(store *xkv.Store, i *instance, settings []xkv.Setting) *handle {
 	options := store.Options()
+	store.SetStream(i.number())
 	return &handle{
 		store:         store,
 		serialization: serialization(options.Serialization),
 		waits:         store.Waits(),
 		readOnly:      options.ReadOnly,
 		meter:         i.newMeter(options),
+		seed:          seedIn(settings),
 	}
+}
+
+func seedIn(settings []xkv.Setting) any {
+	for _, setting := range settings {
+		if setting.Name == "seed" {
+			return setting.Value
+		}
+	}
+	return nil
+}
+
+// number is the virtual user's __VU, which there is in the init context, too.
+func (i *instance) number() int64 {
+	if number := i.vu.Runtime().Get("__VU"); number != nil {
+		return number.ToInteger()
+	}
+	return 0
 }
 
 // enter begins a call; false if the store is closed.

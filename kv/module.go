@@ -136,20 +136,25 @@ func (i *instance) openKv(call sobek.FunctionCall) sobek.Value {
 	if err != nil {
 		panic(i.errors.from(err, nil))
 	}
-	return newKV(i, i.adopt(store))
+	h := i.adopt(store, settings)
+	if seedIn(settings) != h.seed {
+		panic(i.errors.make(xkv.OptionsConflict, "openKv: this script has opened the store with "+
+			"another seed, or without one; give the same seed each time"))
+	}
+	return newKV(i, h)
 }
 
 // adopt returns this virtual user's handle on a store. It has one per store,
 // however often the script opens it, since a handle is what keeps calls in
 // order.
-func (i *instance) adopt(store *xkv.Store) *handle {
+func (i *instance) adopt(store *xkv.Store, settings []xkv.Setting) *handle {
 	for _, h := range i.handles {
 		if h.reopen(store) {
 			store.Close()
 			return h
 		}
 	}
-	h := newHandle(store, i)
+	h := newHandle(store, i, settings)
 	i.handles = append(i.handles, h)
 	i.root.mu.Lock()
 	i.root.handles = append(i.root.handles, h)

@@ -109,6 +109,7 @@ const (
 	OK                 Code = C.XKV_OK
 	InvalidOptions     Code = C.XKV_E_INVALID_OPTIONS
 	InitContext        Code = C.XKV_E_INIT_CONTEXT
+	OptionsConflict    Code = C.XKV_E_OPTIONS_CONFLICT
 	Serializer         Code = C.XKV_E_SERIALIZER
 	ValueNumber        Code = C.XKV_E_VALUE_NUMBER_REQUIRED
 	StoreClosed        Code = C.XKV_E_STORE_CLOSED
@@ -383,6 +384,11 @@ func set(options *C.xkv_options, setting Setting, message *C.char) (free func(),
 	text := unsafe.Pointer(scalar.text)
 	code = C.xkv_options_set(options, name, scalar, message, C.XKV_MESSAGE_SIZE)
 	return func() { C.free(text) }, code
+}
+
+// SetStream says which virtual user this handle is of, for the option seed.
+func (s *Store) SetStream(stream int64) {
+	C.xkv_store_stream(s.handle, C.uint64_t(stream))
 }
 
 // Close releases the handle. No other call may be under way or follow.

@@ -346,6 +346,9 @@ export async function singleSteps(): Promise<void> {
   await texts.compareAndDelete("k", null);
 }
 
+// @ts-expect-error a seed is a number
+openKv({ seed: "7" });
+
 export async function claims(): Promise<void> {
   // @ts-expect-error perhaps null
   (await kv.claimRandom()).key;

@@ -35,7 +35,7 @@ declare const user: User;
 declare const keys: readonly string[];
 declare const usersByKey: Record<string, User>;
 
-const kv = openKv({ backend: "memory", trackKeys: true, metrics: { operations: true } });
+const kv = openKv({ backend: "memory", seed: 7, trackKeys: true, metrics: { operations: true } });
 const texts = openKv({ backend: "memory", name: "texts", serialization: "string" });
 const bytes = openKv({ backend: "memory", name: "bytes", serialization: "binary" });
 

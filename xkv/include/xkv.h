@@ -179,12 +179,17 @@ typedef struct xkv_options {
     bool no_sync;             /* disk: true means XKV_DURABILITY_NONE */
     bool read_only;           /* disk: the file must exist; every write is refused */
     int64_t initial_map_size; /* disk: bytes of address space to start with, 0 = automatic */
+    int64_t seed;             /* of the handle: what its calls draw at random becomes a function
+                                 of seed, xkv_store_stream, and the call's number; two handles of
+                                 a store may differ. -(2^53-1) to 2^53-1; default XKV_NO_SEED */
     bool metrics_operations;  /* kept for the k6 module: emit metrics per call */
 
     /* Accepted for scripts that set them; validated, without effect. */
     bool no_grow_sync, no_freelist_sync, pre_load_freelist, mlock;
     const char *freelist_type; /* "", "array" or "map" */
 } xkv_options;
+
+#define XKV_NO_SEED INT64_MIN
 
 /* Sets every field to its default. */
 void xkv_options_init(xkv_options *options);
@@ -268,7 +273,16 @@ bool xkv_same_store(const xkv_store *a, const xkv_store *b);
  * durability full or relaxed, opened for writing. */
 bool xkv_waits(const xkv_store *store);
 
-/* The options that the store was opened with, after defaults; disk paths are
+/*
+ * Says which client a handle is, for options.seed: clients of one seed draw
+ * apart if their streams differ (default 0). Before the first command. Then
+ * what the handle's n-th command draws is always the same, whichever thread runs
+ * it; commands that are refused for their arguments do not count. What is there
+ * to be chosen is another matter: it depends on what all clients have done.
+ */
+void xkv_store_stream(xkv_store *store, uint64_t stream);
+
+/* The options that the store was first opened with, after defaults; disk paths are
  * absolute. Valid while the handle is open. */
 const xkv_options *xkv_store_options(const xkv_store *store);
 

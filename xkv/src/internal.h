@@ -60,6 +60,11 @@ char *xkv__strdup(const char *text);
 /* A random number below bound (1 or more), without bias. */
 uint64_t xkv__random_below(uint64_t bound);
 
+/* Until xkv__draw_freely, the random numbers of this thread are a function of
+ * these three. */
+void xkv__draw_for(uint64_t seed, uint64_t stream, uint64_t call);
+void xkv__draw_freely(void);
+
 /* Writes a message of at most size bytes, cut if need be, and returns code. */
 int xkv__explain(char *message, size_t size, int code, const char *format, ...) XKV__PRINTF(4, 5);
 
@@ -270,7 +275,7 @@ bool xkv__read_size(xkv_bytes text, int64_t *bytes);
 int xkv__options_check(const xkv_options *options, char *message, size_t size);
 
 /* The script name of the first option that two stores differ in, NULL if none;
- * both values as text in a and b. Names and paths do not count. */
+ * both values as text in a and b. Names, paths and seeds do not count. */
 #define XKV__VALUE_TEXT 64
 const char *xkv__options_difference(const xkv_options *one, const xkv_options *other,
                                     char a[XKV__VALUE_TEXT], char b[XKV__VALUE_TEXT]);

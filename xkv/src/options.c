@@ -20,8 +20,8 @@ struct row {
     int64_t min, max;           /* INTEGER, DURATION, SIZE */
     const char *const *choices; /* CHOICE: the names of 0, 1, …; TEXT: what is allowed */
     const char *standard_text;
-    int error;     /* the code of a bad value */
-    bool identity; /* tells stores apart, rather than describing them */
+    int error;        /* the code of a bad value */
+    bool no_conflict; /* two handles may differ in it: it tells stores apart, or is the handle's */
 };
 
 static const char *const backends[] = {"disk", "memory", NULL};
@@ -33,14 +33,17 @@ static const char *const freelists[] = {"", "array", "map", "hashmap", NULL};
 #define BAD          .error = XKV_E_INVALID_OPTIONS
 #define DEFAULT_NAME "default"
 #define DAY_MS       (24 * 60 * 60 * 1000)
+#define EXACT_MAX    (((int64_t)1 << 53) - 1) /* up to here a double tells integers apart */
 
 static const struct row rows[] = {
     {"backend", CHOICE, FIELD(backend), .choices = backends, .error = XKV_E_INVALID_BACKEND},
-    {"name", TEXT, FIELD(name), .standard_text = DEFAULT_NAME, BAD, .identity = true},
-    {"path", TEXT, FIELD(path), .standard_text = "./.k6.kv", BAD, .identity = true},
+    {"name", TEXT, FIELD(name), .standard_text = DEFAULT_NAME, BAD, .no_conflict = true},
+    {"path", TEXT, FIELD(path), .standard_text = "./.k6.kv", BAD, .no_conflict = true},
     {"serialization", CHOICE, FIELD(serialization), .choices = serializations,
      .error = XKV_E_INVALID_SERIALIZATION},
     {"trackKeys", BOOLEAN, FIELD(track_keys), BAD},
+    {"seed", INTEGER, FIELD(seed), .standard = XKV_NO_SEED, .min = -EXACT_MAX, .max = EXACT_MAX,
+     BAD, .no_conflict = true},
     {"memory.shardCount", INTEGER, FIELD(shard_count), .max = XKV_SHARDS_MAX, BAD},
     {"disk.timeout", DURATION, FIELD(timeout_ms), .standard = 1000, .max = DAY_MS, BAD},
     {"disk.durability", CHOICE, FIELD(durability), .choices = durabilities, BAD},
@@ -310,7 +313,7 @@ static bool in_range(const struct row *row, const xkv_options *options) {
             choices++;
         return number >= 0 && number < choices;
     default:
-        return number >= row->min && number <= row->max;
+        return number == row->standard || (number >= row->min && number <= row->max);
     }
 }
 
@@ -364,7 +367,7 @@ const char *xkv__options_difference(const xkv_options *one, const xkv_options *o
         bool same = rows[i].kind == TEXT
                         ? strcmp(field_text(&rows[i], one), field_text(&rows[i], other)) == 0
                         : field_number(&rows[i], one) == field_number(&rows[i], other);
-        if (same || rows[i].identity)
+        if (same || rows[i].no_conflict)
             continue;
         value_text(&rows[i], one, a);
         value_text(&rows[i], other, b);
