@@ -137,6 +137,16 @@ declare module "k6/x/kv" {
      */
     trackKeys?: boolean | null;
 
+    /**
+     * Makes random choices repeatable: what a call chooses is then a function of
+     * the seed, of `__VU`, and of how many calls this VU has made on the store
+     * before. An integer that a number holds exactly. VUs may have different
+     * seeds; within one VU it must be the same each time.
+     *
+     * @defaultValue none: every run chooses anew
+     */
+    seed?: number | null;
+
     /** Options of the memory backend. */
     memory?: MemoryOptions | null;
 
@@ -157,16 +167,22 @@ declare module "k6/x/kv" {
     shardCount?: number | null;
   }
 
+  /**
+   * A span of time: a whole number of milliseconds, or text as k6 writes it,
+   * `"500ms"`, `"30s"`, `"1m30s"`, `"1.5h"` (`ms`, `s`, `m`, `h`, `d`).
+   */
+  export type Duration = number | string;
+
   /** The field `disk` of {@link OpenKvOptions}. */
   export interface DiskOptions {
     /**
      * How long to wait while another process has the store open for writing,
-     * before `openKv` throws a DiskStoreOpenError that names its process id:
-     * milliseconds, or text as `"500ms"`, `"1s"`, `"2m"`.
+     * before `openKv` throws a DiskStoreOpenError that names its process id: at
+     * most a day.
      *
      * @defaultValue `1000`
      */
-    timeout?: number | string | null;
+    timeout?: Duration | null;
 
     /**
      * What a write survives once its promise has resolved:
@@ -310,13 +326,13 @@ declare module "k6/x/kv" {
     owner?: string | null;
 
     /**
-     * How long the claim lasts unless it is renewed, in milliseconds: 1 to
-     * 86,400,000 (a day). It runs from the moment when the store carries out the
-     * call; on disk the time that the write to the disk takes is part of it.
+     * How long the claim lasts unless it is renewed: 1 ms to a day. It runs from
+     * the moment when the store carries out the call; on disk the time that the
+     * write to the disk takes is part of it.
      *
      * @defaultValue `30000`
      */
-    ttl?: number | null;
+    ttl?: Duration | null;
   }
 
   /** Options of {@link KV.claimRandom}. */
@@ -341,8 +357,8 @@ declare module "k6/x/kv" {
 
   /** Options of {@link KV.renewClaim} and {@link KV.renewClaims}. */
   export interface RenewOptions {
-    /** How long the claim lasts from now, in milliseconds: 1 to 86,400,000. */
-    ttl: number;
+    /** How long the claim lasts from now: 1 ms to a day. */
+    ttl: Duration;
   }
 
   /** Options of {@link KV.completeClaim} and {@link KV.completeClaims}. */

@@ -57,6 +57,8 @@ func (a *argument) is() string {
 		return "a string"
 	case xkv.KindInteger:
 		return a.isInteger()
+	case xkv.KindDuration:
+		return `a number of milliseconds, or text such as "500ms" or "1m30s"`
 	case xkv.KindBoolean:
 		return "true or false"
 	case xkv.KindKeys:
@@ -73,14 +75,10 @@ func (a *argument) is() string {
 }
 
 func (a *argument) isInteger() string {
-	switch a.Bit {
-	case xkv.TTL:
-		return "an integer, in milliseconds"
-	case xkv.Delta:
+	if a.Bit == xkv.Delta {
 		return "an integer of 64 bits"
-	default:
-		return "an integer"
 	}
+	return "an integer"
 }
 
 // request is what the arguments of a call are read into.
@@ -291,6 +289,8 @@ func (kv *kvObject) readArgument(r *request, m *method, a *argument, v sobek.Val
 		return r.readText(m, a, v)
 	case xkv.KindInteger:
 		return r.readInteger(m, a, v)
+	case xkv.KindDuration:
+		return r.readDuration(m, a, v)
 	case xkv.KindBoolean:
 		return kv.readBoolean(r, m, a, v)
 	case xkv.KindKeys:
@@ -336,6 +336,17 @@ func (r *request) readInteger(m *method, a *argument, v sobek.Value) error {
 	}
 	*r.command.Integer(a.Bit) = number
 	return nil
+}
+
+// readDuration reads a number of milliseconds, or text, which C understands.
+func (r *request) readDuration(m *method, a *argument, v sobek.Value) error {
+	text, ok := keyText(v)
+	if !ok {
+		return r.readInteger(m, a, v)
+	}
+	ms, err := xkv.ReadDuration(m.Op, a.Bit, text)
+	*r.command.Integer(a.Bit) = ms
+	return err
 }
 
 // integer reads an integral Number.

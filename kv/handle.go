@@ -14,6 +14,7 @@ type handle struct {
 	waits         bool // calls may be queued
 	readOnly      bool
 	meter         *meter
+	seed          any // the option; nil if there is none
 	users         int // KV objects that are not closed
 	waiting       int // calls that are queued, or have not come back yet
 	state         atomic.Int32
@@ -27,11 +28,12 @@ const (
 	stateClosed
 )
 
-func (i *instance) newHandle(options xkv.Options) *handle {
+func (i *instance) newHandle(options xkv.Options, settings []xkv.Setting) *handle {
 	return &handle{
 		serialization: serialization(options.Serialization),
 		readOnly:      options.ReadOnly,
 		meter:         i.newMeter(options),
+		seed:          seedIn(settings),
 	}
 }
 
@@ -39,11 +41,40 @@ func (i *instance) newHandle(options xkv.Options) *handle {
 // user has a handle on already.
 func (kv *kvObject) open() error {
 	store, err := kv.root.openings.open(kv.settings)
-	if err == nil {
-		kv.handle = kv.adopt(store, kv.handle)
-		kv.handle.users++
+	if err != nil {
+		return err
 	}
-	return err
+	seed := kv.handle.seed
+	kv.handle = kv.adopt(store, kv.handle)
+	if kv.handle.seed != seed {
+		return errSeeds
+	}
+	kv.handle.users++
+	return nil
+}
+
+// A handle is what counts the calls that a seed is for.
+var errSeeds = &xkv.Error{
+	Code: xkv.OptionsConflict,
+	Message: "openKv: this script has opened the store with another seed, or without one; give " +
+		"the same seed each time",
+}
+
+func seedIn(settings []xkv.Setting) any {
+	for _, setting := range settings {
+		if setting.Name == "seed" {
+			return setting.Value
+		}
+	}
+	return nil
+}
+
+// number is the virtual user's __VU, which there is in the init context, too.
+func (i *instance) number() int64 {
+	if number := i.vu.Runtime().Get("__VU"); number != nil {
+		return number.ToInteger()
+	}
+	return 0
 }
 
 // enter begins a call; false if the store is closed.

@@ -168,7 +168,7 @@ func (i *instance) newKV(settings []xkv.Setting) (*kvObject, error) {
 	if err != nil {
 		return nil, err
 	}
-	kv := &kvObject{instance: i, handle: i.newHandle(options), settings: settings}
+	kv := &kvObject{instance: i, handle: i.newHandle(options, settings), settings: settings}
 	if i.opensLate && !options.Memory {
 		i.late = append(i.late, kv)
 		return kv, nil
@@ -198,6 +198,7 @@ func (i *instance) adopt(store *xkv.Store, h *handle) *handle {
 			return other
 		}
 	}
+	store.SetStream(i.number())
 	h.store, h.waits = store, store.Waits()
 	i.handles = append(i.handles, h)
 	i.root.mu.Lock()

@@ -21,7 +21,8 @@ func TestCallsTakeTurns(t *testing.T) {
 		root: New(), vu: runtimeOnly{rt: f.rt}, errors: newErrorMaker(f.rt),
 		encoder: f.e, decoder: f.d, buffer: make([]byte, bufferSize),
 	}
-	_ = f.rt.Set("kv", newKV(i, &handle{store: store, meter: &meter{}}))
+	kv := &kvObject{instance: i, handle: &handle{store: store, meter: &meter{}}}
+	_ = f.rt.Set("kv", kv.object())
 
 	var turns atomic.Int64
 	over := make(chan struct{})

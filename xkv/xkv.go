@@ -13,6 +13,8 @@ package xkv
 #cgo nocallback xkvgo_submit
 #cgo noescape xkvgo_check_entry
 #cgo nocallback xkvgo_check_entry
+#cgo noescape xkvgo_read_duration
+#cgo nocallback xkvgo_read_duration
 
 #include <stdlib.h>
 #include "xkv.h"
@@ -81,6 +83,11 @@ static void xkvgo_notice(const char *text) { xkvgoNotice((char *)text); }
 
 static void xkvgo_take_notices(void) { xkv_set_notice(xkvgo_notice); }
 
+static int xkvgo_read_duration(int op, unsigned argument, const char *text, size_t len, int64_t *ms,
+                               char *message) {
+	return xkv_read_duration(op, argument, (xkv_bytes){text, len}, ms, message, XKV_MESSAGE_SIZE);
+}
+
 static void xkvgo_free(uintptr_t owned) {
 	xkv_reply reply;
 
@@ -111,6 +118,7 @@ const (
 	OK                 Code = C.XKV_OK
 	InvalidOptions     Code = C.XKV_E_INVALID_OPTIONS
 	InitContext        Code = C.XKV_E_INIT_CONTEXT
+	OptionsConflict    Code = C.XKV_E_OPTIONS_CONFLICT
 	Serializer         Code = C.XKV_E_SERIALIZER
 	ValueNumber        Code = C.XKV_E_VALUE_NUMBER_REQUIRED
 	StoreClosed        Code = C.XKV_E_STORE_CLOSED
@@ -156,15 +164,16 @@ type ArgumentKind int
 
 // The kinds of arguments.
 const (
-	KindKey     ArgumentKind = C.XKV_KIND_KEY
-	KindValue   ArgumentKind = C.XKV_KIND_VALUE
-	KindText    ArgumentKind = C.XKV_KIND_TEXT
-	KindInteger ArgumentKind = C.XKV_KIND_INTEGER
-	KindBoolean ArgumentKind = C.XKV_KIND_BOOLEAN
-	KindKeys    ArgumentKind = C.XKV_KIND_KEYS
-	KindEntries ArgumentKind = C.XKV_KIND_ENTRIES
-	KindClaim   ArgumentKind = C.XKV_KIND_CLAIM
-	KindClaims  ArgumentKind = C.XKV_KIND_CLAIMS
+	KindKey      ArgumentKind = C.XKV_KIND_KEY
+	KindValue    ArgumentKind = C.XKV_KIND_VALUE
+	KindText     ArgumentKind = C.XKV_KIND_TEXT
+	KindInteger  ArgumentKind = C.XKV_KIND_INTEGER
+	KindDuration ArgumentKind = C.XKV_KIND_DURATION
+	KindBoolean  ArgumentKind = C.XKV_KIND_BOOLEAN
+	KindKeys     ArgumentKind = C.XKV_KIND_KEYS
+	KindEntries  ArgumentKind = C.XKV_KIND_ENTRIES
+	KindClaim    ArgumentKind = C.XKV_KIND_CLAIM
+	KindClaims   ArgumentKind = C.XKV_KIND_CLAIMS
 )
 
 // ArgumentInfo is a row of the library's table of arguments.
@@ -172,7 +181,7 @@ type ArgumentInfo struct {
 	Bit      Argument
 	Name     string
 	Kind     ArgumentKind
-	Min, Max int64 // of an integer
+	Min, Max int64 // of an integer or a duration
 }
 
 // Describe returns the rows of the arguments in a set, in the order of the bits.
@@ -266,12 +275,22 @@ func Operations() []Operation {
 	return operations
 }
 
-// CheckInteger says what is wrong with an integer argument of an operation.
+// CheckInteger says what is wrong with an integer or duration of an operation.
 func CheckInteger(op int, argument Argument, number int64) error {
 	message := newMessage()
 	defer C.free(unsafe.Pointer(message))
 	return failure(C.xkv_check_integer(C.int(op), C.uint(argument), C.int64_t(number),
 		message, C.XKV_MESSAGE_SIZE), message)
+}
+
+// ReadDuration reads a duration of an operation that is given as text.
+func ReadDuration(op int, argument Argument, duration string) (int64, error) {
+	message := newMessage()
+	defer C.free(unsafe.Pointer(message))
+	var ms C.int64_t
+	code := C.xkvgo_read_duration(C.int(op), C.uint(argument), text(duration),
+		C.size_t(len(duration)), &ms, message)
+	return int64(ms), failure(code, message)
 }
 
 // newMessage makes room for what C says about an error. Free it.
@@ -407,6 +426,11 @@ func set(options *C.xkv_options, setting Setting, message *C.char) (free func(),
 func TakeNotices(tell func(text string)) {
 	notice.Store(&tell)
 	C.xkvgo_take_notices()
+}
+
+// SetStream says which virtual user this handle is of, for the option seed.
+func (s *Store) SetStream(stream int64) {
+	C.xkv_store_stream(s.handle, C.uint64_t(stream))
 }
 
 // Close releases the handle. No other call may be under way or follow.

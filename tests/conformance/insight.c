@@ -178,6 +178,45 @@ static void assert_ttl(struct client *client, int op, bool required) {
                      required ? XKV_E_INVALID_OPTIONS : XKV_OK);
 }
 
+/* xkv_read_duration takes text of the range that numbers have. */
+static void assert_duration(int op, const char *text, int64_t expected) {
+    char message[XKV_MESSAGE_SIZE] = "";
+    int64_t ms = 0;
+    int error = xkv_read_duration(op, XKV_ARG_TTL, xkv_text(text), &ms, message, sizeof message);
+
+    assert_int_equal(error, expected ? XKV_OK : XKV_E_INVALID_OPTIONS);
+    if (expected) {
+        assert_int_equal(ms, expected);
+        return;
+    }
+    assert_non_null(strstr(message, xkv_op_describe(op)->name));
+    assert_non_null(strstr(message, "ttl"));
+    assert_non_null(strstr(message, "\"1m30s\""));
+    assert_non_null(strstr(message, "86400000"));
+}
+
+static void case_durations(struct client *client) {
+    static const char *const bad[] = {"", "0s", "30", "-1s", "1d1ms", "0.5ms", "soon"};
+    char message[XKV_MESSAGE_SIZE];
+    int64_t ms;
+
+    (void)client;
+    for (int op = 0; op < XKV_OP_END; op++) {
+        const xkv_op_info *info = xkv_op_describe(op);
+        if (!((info->required | info->optional) & XKV_ARG_TTL))
+            continue;
+        assert_duration(op, "1ms", 1);
+        assert_duration(op, "1m30s", 90000);
+        assert_duration(op, "1d", XKV_TTL_MAX);
+        for (size_t i = 0; i < COUNT(bad); i++)
+            assert_duration(op, bad[i], 0);
+    }
+    assert_int_equal(xkv_read_duration(XKV_OP_GET, XKV_ARG_KEY, LIT("1s"), &ms, message, 9),
+                     XKV_E_INVALID_OPTIONS);
+    assert_int_equal(xkv_read_duration(-1, XKV_ARG_TTL, LIT("1s"), &ms, NULL, 0),
+                     XKV_E_INVALID_OPTIONS);
+}
+
 static void case_integers(struct client *client) {
     for (int op = 0; op < XKV_OP_END; op++) {
         const xkv_op_info *info = xkv_op_describe(op);
@@ -311,7 +350,8 @@ static void test_read_only(void **state) {
 }
 
 static const struct named_case cases[] = {
-    CASE(stats), CASE(allocation_stats), CASE(integers), CASE(owners), CASE(check_entry),
+    CASE(stats),     CASE(allocation_stats), CASE(integers),
+    CASE(durations), CASE(owners),           CASE(check_entry),
 };
 
 int main(int argc, char *argv[]) {

@@ -109,6 +109,7 @@ static void *draw_half(void *argument) {
 
     xkv_seed(rng_next(&drawer->rng));
     client_open(&client, drawer->options, false);
+    xkv_store_stream(client.store, rng_next(&drawer->rng)); /* matters to a seed */
     for (size_t i = 0; i < DRAWS / 2; i++)
         drawer->counts[drawer->draw(&client, drawer->prefix, &drawer->rng)]++;
     client_close(&client);
@@ -150,6 +151,15 @@ static void test_memory(void **state) {
     xkv_options options = memory_options("uniformity");
 
     (void)state;
+    check_store(&options);
+}
+
+/* Each call has a generator of its own then. */
+static void test_seeded(void **state) {
+    xkv_options options = memory_options("seeded");
+
+    (void)state;
+    options.seed = (int64_t)(test.seed & 0xFFFFFFFF);
     check_store(&options);
 }
 
@@ -428,6 +438,7 @@ static void test_planted_bias_of_scenes(void **state) {
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_seeded),
         cmocka_unit_test(test_disk_tracked),
         cmocka_unit_test(test_disk_untracked),
         cmocka_unit_test(test_planted_bias_is_found),

@@ -122,6 +122,11 @@ func TestClaimsExpire(t *testing.T) {
 	t.Parallel()
 	const wait = `const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms)); `
 	runRows(t, stores("json"), []row{
+		{`await fill(kv, ["a"]); const lasts = async (ttl) => {
+			const c = await kv.claimKey("a", {ttl}), ms = c.expiresAt - Date.now();
+			await kv.releaseClaim(c); return Math.round(ms / 10000) * 10; };
+		return [await lasts("30s"), await lasts("1m30s"), await lasts("1.5h"), await lasts("1d"), await lasts("120000ms")];`,
+			`[30,90,5400,86400,120]`},
 		{wait + `await fill(kv, ["a"]); const c = await kv.claimKey("a", {ttl: 30}); const busy = await kv.claimKey("a");
 		await wait(60); const again = await kv.claimKey("a", {ttl: 60000});
 		return [busy, again.key, again.token > c.token, await kv.releaseClaim(c), await kv.renewClaim(c, {ttl: 9}), await kv.releaseClaim(again)];`,
@@ -145,7 +150,12 @@ func TestClaimsRefused(t *testing.T) {
 	options := func(method, before, rest string) {
 		add(refusals(method, before, map[string]string{
 			`{` + rest + `ttl: 0}`: "ttl|0|86400000", `{` + rest + `ttl: -5}`: "ttl|-5", `{` + rest + `ttl: 86400001}`: "ttl|86400001|86400000",
-			`{` + rest + `ttl: 1.5}`: "ttl|integer|1.5", `{` + rest + `ttl: "30s"}`: "ttl|integer|30s",
+			`{` + rest + `ttl: 1.5}`: "ttl|milliseconds|1.5", `{` + rest + `ttl: "30"}`: `ttl|"30"|"1m30s"|86400000`,
+			`{` + rest + `ttl: "1.5ms"}`: "ttl|whole number|1.5ms", `{` + rest + `ttl: "1d1ms"}`: "ttl|1d1ms|86400000",
+			`{` + rest + `ttl: "0s"}`: "ttl|0s|from 1", `{` + rest + `ttl: ""}`: `ttl|""`, `{` + rest + `ttl: "-1s"}`: "ttl|-1s",
+			`{` + rest + `ttl: "9".repeat(99) + "h"}`: "ttl|9999", `{` + rest + `ttl: "1s\0"}`: "ttl|milliseconds",
+			`{` + rest + `ttl: "1s\ud800"}`: "ttl|milliseconds|text", `{` + rest + `ttl: new String("1s")}`: "ttl|milliseconds|object",
+			`{` + rest + `ttl: true}`: "ttl|milliseconds|true", `{` + rest + `ttl: ["1s"]}`: "ttl|milliseconds|an array",
 		}))
 	}
 	owners := func(method, before, rest string) {

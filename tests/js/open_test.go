@@ -120,10 +120,11 @@ func numberRows() []row {
 	add("memory.shardCount", `{backend: "memory", memory: {shardCount: %s}}`,
 		[]string{"0", "1", "64", "65536", "4.0"}, append(bad, "65537", `"64"`), "|0|65536")
 	add("disk.timeout", `{disk: {timeout: %s}}`,
-		[]string{"0", "1", "1000", `"1s"`, `"500ms"`, `"1.5s"`, `"2m"`},
-		append(bad, `"1"`, `"s"`, `"1 parsec"`, `"-1s"`, `"1sx"`, `"0x10ms"`), "|milliseconds")
+		[]string{"0", "1", "1000", `"1s"`, `"500ms"`, `"1.5s"`, `"2m"`, `"1m30s"`, `"1.1h"`, `"1h0m0s"`, `"1d"`},
+		append(bad, `"1"`, `"s"`, `"1 parsec"`, `"-1s"`, `"1sx"`, `"0x10ms"`, `"1m30"`, `"0.5ms"`, `"1d1ms"`,
+			`"9".repeat(40) + "d"`, `"1s\0"`, `"1 s\ud800"`), `|milliseconds|"1m30s"`)
 	add("disk.initialMmapSize", `{disk: {initialMmapSize: %s}}`,
-		[]string{"0", "1", "1048576", `"64MiB"`, `"1GiB"`, `"10MB"`, `"4096B"`},
+		[]string{"0", "1", "1048576", `"64MiB"`, `"1GiB"`, `"10MB"`, `"4096B"`, `"1.5GiB"`},
 		append(bad, `"64"`, `"64mib"`, `"MiB"`, `"1s"`), "|bytes")
 	add("disk.durability", `{disk: {durability: %s}}`,
 		[]string{`"full"`, `"relaxed"`, `"none"`}, []string{`"Full"`, `""`, `true`, `0`, `{}`},

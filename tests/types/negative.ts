@@ -347,13 +347,16 @@ export async function singleSteps(): Promise<void> {
   await texts.compareAndDelete("k", null);
 }
 
+// @ts-expect-error a seed is a number
+openKv({ seed: "7" });
+
 export async function claims(): Promise<void> {
   // @ts-expect-error perhaps null
   (await kv.claimRandom()).key;
   // @ts-expect-error perhaps null
   (await kv.claimKey("k")).key;
-  // @ts-expect-error milliseconds are a number
-  await kv.claimRandom({ ttl: "30s" });
+  // @ts-expect-error a duration is a number or text
+  await kv.claimRandom({ ttl: new Date() });
   // @ts-expect-error an owner is text
   await kv.claimRandom({ owner: 1 });
   // @ts-expect-error for that there is claimRandomMany

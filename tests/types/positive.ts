@@ -36,7 +36,7 @@ declare const user: User;
 declare const keys: readonly string[];
 declare const usersByKey: Record<string, User>;
 
-const kv = openKv({ backend: "memory", trackKeys: true, metrics: { operations: true } });
+const kv = openKv({ backend: "memory", seed: 7, trackKeys: true, metrics: { operations: true } });
 const texts = openKv({ backend: "memory", name: "texts", serialization: "string" });
 const bytes = openKv({ backend: "memory", name: "bytes", serialization: "binary" });
 
@@ -152,7 +152,7 @@ export async function singleSteps(): Promise<void> {
 }
 
 export async function claims(): Promise<void> {
-  const claim = await kv.claimRandom<User>({ prefix: "user:", owner: "vu 1", ttl: 1000 });
+  const claim = await kv.claimRandom<User>({ prefix: "user:", owner: "vu 1", ttl: "30s" });
   same<typeof claim, Claim<User> | null>(true);
   if (claim === null) {
     return;
@@ -170,7 +170,7 @@ export async function claims(): Promise<void> {
   const copy: ClaimReference = JSON.parse(JSON.stringify(claim));
   const { id, key, token } = claim;
   same<Awaited<ReturnType<typeof kv.renewClaim>>, boolean>(true);
-  await kv.renewClaim(copy, { ttl: 1000 });
+  await kv.renewClaim(copy, { ttl: "1m30s" });
   await kv.renewClaim({ id, key, token }, { ttl: 1000 });
   await kv.releaseClaim(Object.freeze({ id, key, token }));
   await kv.completeClaim(claim);

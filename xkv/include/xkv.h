@@ -179,12 +179,17 @@ typedef struct xkv_options {
     bool no_sync;             /* disk: true means XKV_DURABILITY_NONE */
     bool read_only;           /* disk: the file must exist; every write is refused */
     int64_t initial_map_size; /* disk: bytes of address space to start with, 0 = automatic */
+    int64_t seed;             /* of the handle: what its calls draw at random becomes a function
+                                 of seed, xkv_store_stream, and the call's number; two handles of
+                                 a store may differ. -(2^53-1) to 2^53-1; default XKV_NO_SEED */
     bool metrics_operations;  /* kept for the k6 module: emit metrics per call */
 
     /* Accepted for scripts that set them; validated, without effect. */
     bool no_grow_sync, no_freelist_sync, pre_load_freelist, mlock;
     const char *freelist_type; /* "", "array" or "map" */
 } xkv_options;
+
+#define XKV_NO_SEED INT64_MIN
 
 /* Sets every field to its default. */
 void xkv_options_init(xkv_options *options);
@@ -201,9 +206,11 @@ typedef struct xkv_scalar {
 
 /*
  * Sets one option by its script name: "backend", "trackKeys", "disk.timeout"…
- * Times are a number of milliseconds or text as "500ms", "1s", "2m"; sizes a
- * number of bytes or text as "64MiB". Returns XKV_OK, or XKV_E_INVALID_OPTIONS,
- * XKV_E_INVALID_BACKEND or XKV_E_INVALID_SERIALIZATION with a message of at
+ * Durations are a number of milliseconds, or text as Go and k6 write it: numbers
+ * with a unit each (ns, us, ms, s, m, h, d) that are added up, "500ms", "1m30s",
+ * "1.5h"; sizes a number of bytes, or in the same way text as "64MiB" (B, KB, MB,
+ * GB, TB, and KiB to TiB). What is no whole number is refused. Returns XKV_OK, or
+ * XKV_E_INVALID_OPTIONS, XKV_E_INVALID_BACKEND or XKV_E_INVALID_SERIALIZATION with a message of at
  * most size bytes (NUL included) in message that names the option, the value
  * and what is allowed, or for an unknown name the nearest one that exists.
  */
@@ -284,7 +291,16 @@ bool xkv_same_store(const xkv_store *a, const xkv_store *b);
  * durability full or relaxed, opened for writing. */
 bool xkv_waits(const xkv_store *store);
 
-/* The options that the store was opened with, after defaults; disk paths are
+/*
+ * Says which client a handle is, for options.seed: clients of one seed draw
+ * apart if their streams differ (default 0). Before the first command. Then
+ * what the handle's n-th command draws is always the same, whichever thread runs
+ * it; commands that are refused for their arguments do not count. What is there
+ * to be chosen is another matter: it depends on what all clients have done.
+ */
+void xkv_store_stream(xkv_store *store, uint64_t stream);
+
+/* The options that the store was first opened with, after defaults; disk paths are
  * absolute. Valid while the handle is open. */
 const xkv_options *xkv_store_options(const xkv_store *store);
 
@@ -488,6 +504,7 @@ typedef enum xkv_op {
  *   VALUE    0 to XKV_VALUE_MAX bytes
  *   TEXT     UTF-8
  *   INTEGER, BOOLEAN
+ *   DURATION an INTEGER, in milliseconds; as text: see xkv_read_duration
  *   KEYS     a list of keys: the keys of items
  *   ENTRIES  a list of keys with values: the entries of items
  *   CLAIM    one claim that is given back: see xkv_items_add_claim
@@ -509,7 +526,7 @@ typedef enum xkv_op {
     X(COUNT, 12, "count", INTEGER, 1, XKV_COUNT_MAX)                                               \
     X(UNIQUE, 13, "unique", BOOLEAN, 0, 0)                                                         \
     X(OWNER, 14, "owner", TEXT, 0, 0)                                                              \
-    X(TTL, 15, "ttl", INTEGER, 1, XKV_TTL_MAX)                                                     \
+    X(TTL, 15, "ttl", DURATION, 1, XKV_TTL_MAX)                                                    \
     X(ALL_OR_NOTHING, 16, "allOrNothing", BOOLEAN, 0, 0)                                           \
     X(DELETE_KEY, 17, "deleteKey", BOOLEAN, 0, 0)                                                  \
     X(INCLUDE_CURRENT, 18, "includeCurrentOnMismatch", BOOLEAN, 0, 0)
@@ -527,6 +544,7 @@ typedef enum xkv_argument_kind {
     XKV_KIND_VALUE,
     XKV_KIND_TEXT,
     XKV_KIND_INTEGER,
+    XKV_KIND_DURATION,
     XKV_KIND_BOOLEAN,
     XKV_KIND_KEYS,
     XKV_KIND_ENTRIES,
@@ -537,7 +555,7 @@ typedef enum xkv_argument_kind {
 typedef struct xkv_argument_info {
     const char *name; /* as scripts call it */
     xkv_argument_kind kind;
-    int64_t min, max; /* of an INTEGER */
+    int64_t min, max; /* of an INTEGER or DURATION */
 } xkv_argument_info;
 
 /* The row of the argument that one XKV_ARG_ bit stands for; NULL if none. Static. */
@@ -576,11 +594,16 @@ typedef struct xkv_op_info {
 const xkv_op_info *xkv_op_describe(int op);
 
 /*
- * Whether an integer argument (one XKV_ARG_ bit) of an operation may have this
+ * Whether an integer or duration (one XKV_ARG_ bit) of an operation may have this
  * value. XKV_OK, or XKV_E_INVALID_OPTIONS with a message of at most size bytes
  * (NUL included) that names operation, argument and range.
  */
 int xkv_check_integer(int op, unsigned argument, int64_t number, char *message, size_t size);
+
+/* The same for a duration that is given as text, in the form that xkv_options_set
+ * takes: *ms gets it, if it may have this value. */
+int xkv_read_duration(int op, unsigned argument, xkv_bytes text, int64_t *ms, char *message,
+                      size_t size);
 
 /* Which of count names (NUL-terminated) is nearest to word, by edit distance;
  * NULL if none is near enough to be what was meant. For "did you mean". */

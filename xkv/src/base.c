@@ -134,7 +134,10 @@ int xkv__thread_start(pthread_t *thread, void *(*run)(void *), void *argument) {
  *
  * xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number
  * generators", 2021), one generator per thread, its state filled by SplitMix64
- * as its authors advise. Bounded numbers by Lemire's multiplication method
+ * as its authors advise. While a call of a handle that has a seed runs, another
+ * generator takes its place, made for that call: so which thread runs the call,
+ * how often it is begun again, and what else the thread does, does not matter. Bounded numbers by
+ * Lemire's multiplication method
  * ("Fast random integer generation in an interval", 2019): unbiased, and
  * almost never a division.
  */
@@ -143,7 +146,8 @@ typedef struct generator {
     bool seeded;
 } generator;
 
-static _Thread_local generator random_source;
+static _Thread_local generator own, of_call;
+static _Thread_local bool in_call; /* of_call counts, not own */
 
 static uint64_t split_mix(uint64_t *state) {
     uint64_t z = (*state += 0x9e3779b97f4a7c15u);
@@ -152,10 +156,25 @@ static uint64_t split_mix(uint64_t *state) {
     return z ^ (z >> 31);
 }
 
-void xkv_seed(uint64_t seed) {
+static void fill(generator *source, uint64_t seed) {
     for (int i = 0; i < 4; i++)
-        random_source.state[i] = split_mix(&seed);
-    random_source.seeded = true;
+        source->state[i] = split_mix(&seed);
+    source->seeded = true;
+}
+
+void xkv_seed(uint64_t seed) {
+    fill(&own, seed);
+}
+
+void xkv__draw_for(uint64_t seed, uint64_t stream, uint64_t call) {
+    uint64_t mixed = split_mix(&seed) ^ stream;
+
+    fill(&of_call, split_mix(&mixed) ^ call);
+    in_call = true;
+}
+
+void xkv__draw_freely(void) {
+    in_call = false;
 }
 
 static uint64_t rotate_left(uint64_t x, unsigned by) {
@@ -163,9 +182,10 @@ static uint64_t rotate_left(uint64_t x, unsigned by) {
 }
 
 static uint64_t random_bits(void) {
-    uint64_t *s = random_source.state;
+    generator *source = in_call ? &of_call : &own;
+    uint64_t *s = source->state;
 
-    if (XKV__UNLIKELY(!random_source.seeded)) {
+    if (XKV__UNLIKELY(!source->seeded)) {
         uint64_t seed = 0;
         xkv__sys.entropy(&seed, sizeof seed);
         xkv_seed(seed);

@@ -78,18 +78,41 @@ static int check_entry(const xkv_options *options, xkv_bytes key, xkv_bytes valu
     return error == XKV_OK ? check_value(options, key, value) : error;
 }
 
-static int check_range(const char *name, int64_t number, int64_t min, int64_t max,
-                       const char *hint) {
+static int check_range(const char *name, int64_t number, int64_t min, int64_t max) {
     if (number >= min && number <= max)
         return XKV_OK;
-    return xkv__fail(XKV_E_INVALID_OPTIONS, "%s is %lld; it must be an integer from %lld to %lld%s",
-                     name, (long long)number, (long long)min, (long long)max, hint);
+    return xkv__fail(XKV_E_INVALID_OPTIONS, "%s is %lld; it must be an integer from %lld to %lld",
+                     name, (long long)number, (long long)min, (long long)max);
+}
+
+static int refuse_duration(const xkv_argument_info *row, const char *got) {
+    return xkv__fail(XKV_E_INVALID_OPTIONS,
+                     "%s is %s; it must be a whole number of milliseconds from %lld to %lld, "
+                     "or " XKV__DURATION_TEXT,
+                     row->name, got, (long long)row->min, (long long)row->max);
+}
+
+static int check_duration(const xkv_argument_info *row, int64_t ms) {
+    char got[24];
+
+    if (ms >= row->min && ms <= row->max)
+        return XKV_OK;
+    snprintf(got, sizeof got, "%lld", (long long)ms);
+    return refuse_duration(row, got);
+}
+
+static int read_duration(const xkv_argument_info *row, xkv_bytes text, int64_t *ms) {
+    char quoted[XKV__QUOTE_SIZE];
+
+    if (xkv__read_duration(text, ms) && *ms >= row->min && *ms <= row->max)
+        return XKV_OK;
+    return refuse_duration(row, xkv__quote(text, quoted));
 }
 
 /* A limit that need not be given has no least value: 0 or less means all. */
 static int check_limit(const xkv_op_info *info, int64_t limit) {
     if (info->required & XKV_ARG_LIMIT)
-        return check_range("limit", limit, 1, info->limit_max, "");
+        return check_range("limit", limit, 1, info->limit_max);
     if (info->limit_max == 0 || limit <= info->limit_max)
         return XKV_OK;
     return xkv__fail(XKV_E_INVALID_OPTIONS,
@@ -102,8 +125,8 @@ static int check_integer(const xkv_op_info *info, unsigned argument, int64_t num
 
     if (argument == XKV_ARG_LIMIT)
         return check_limit(info, number);
-    return check_range(row->name, number, row->min, row->max,
-                       argument == XKV_ARG_TTL ? " (milliseconds)" : "");
+    return row->kind == XKV_KIND_DURATION ? check_duration(row, number)
+                                          : check_range(row->name, number, row->min, row->max);
 }
 
 /* -- Lists ------------------------------------------------------------------- */
@@ -297,18 +320,35 @@ int xkv__check(const xkv_options *options, const xkv_command *command, xkv_reply
     return XKV_OK;
 }
 
+static int no_such_argument(int op, unsigned argument, char *message, size_t size) {
+    return xkv__explain(message, size, XKV_E_INVALID_OPTIONS,
+                        "there is no command number %d, or no such argument %#x", op, argument);
+}
+
+/* What is wrong with an argument, for a message. */
+static int explain(const xkv_op_info *info, int error, char *message, size_t size) {
+    if (error == XKV_OK)
+        return error;
+    return xkv__explain(message, size, error, "%s: %s", info->name, xkv__reason(error));
+}
+
 int xkv_check_integer(int op, unsigned argument, int64_t number, char *message, size_t size) {
     const xkv_op_info *info = xkv_op_describe(op);
     const xkv_argument_info *row = xkv_argument_describe(argument);
 
-    if (!info || !row || row->kind != XKV_KIND_INTEGER)
-        return xkv__explain(message, size, XKV_E_INVALID_OPTIONS,
-                            "there is no command number %d, or no integer argument %#x", op,
-                            argument);
-    int error = check_integer(info, argument, number);
-    if (error == XKV_OK)
-        return error;
-    return xkv__explain(message, size, error, "%s: %s", info->name, xkv__reason(error));
+    if (!info || !row || (row->kind != XKV_KIND_INTEGER && row->kind != XKV_KIND_DURATION))
+        return no_such_argument(op, argument, message, size);
+    return explain(info, check_integer(info, argument, number), message, size);
+}
+
+int xkv_read_duration(int op, unsigned argument, xkv_bytes text, int64_t *ms, char *message,
+                      size_t size) {
+    const xkv_op_info *info = xkv_op_describe(op);
+    const xkv_argument_info *row = xkv_argument_describe(argument);
+
+    if (!info || !row || row->kind != XKV_KIND_DURATION)
+        return no_such_argument(op, argument, message, size);
+    return explain(info, read_duration(row, text, ms), message, size);
 }
 
 int xkv__check_entry(const xkv_options *options, xkv_bytes key, xkv_bytes value, char *message,

@@ -17,7 +17,8 @@
  *   backend_*.c  ordered maps: memory, LMDB (with file.c, records.c, verify.c)
  *   btree.c      the counted B-tree: memory's data, LMDB's key index, claims
  *   reclaim.c    frees what is left of large trees, in the background
- *   base.c       allocation, clock, randomness, errors, replies, text
+ *   base.c, quantity.c
+ *                allocation, clock, randomness, errors, replies, text
  */
 #ifndef XKV_INTERNAL_H
 #define XKV_INTERNAL_H
@@ -63,6 +64,11 @@ int xkv__thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
 
 /* A random number below bound (1 or more), without bias. */
 uint64_t xkv__random_below(uint64_t bound);
+
+/* Until xkv__draw_freely, the random numbers of this thread are a function of
+ * these three. */
+void xkv__draw_for(uint64_t seed, uint64_t stream, uint64_t call);
+void xkv__draw_freely(void);
 
 /* Writes a message of at most size bytes, cut if need be, and returns code. */
 int xkv__explain(char *message, size_t size, int code, const char *format, ...) XKV__PRINTF(4, 5);
@@ -259,13 +265,25 @@ int xkv__run_in(xkv__txn *txn, const xkv_command *command, xkv_reply *reply);
 /* Fills the reply for a failed begin, call or commit. */
 int xkv__run_failed(int code, const xkv_command *command, xkv_reply *reply);
 
+/* -- quantity.c -------------------------------------------------------------- */
+
+/* Read a duration such as "1m30s", a size such as "64MiB". False if the text is
+ * none, or no whole number of milliseconds or bytes; INT64_MAX stands for all
+ * that is larger. */
+bool xkv__read_duration(xkv_bytes text, int64_t *ms);
+bool xkv__read_size(xkv_bytes text, int64_t *bytes);
+
+/* What to write, for messages. */
+#define XKV__DURATION_TEXT "text such as \"500ms\", \"1s\", \"1m30s\" or \"1.5h\""
+#define XKV__SIZE_TEXT     "text such as \"64MiB\" or \"1.5GiB\""
+
 /* -- options.c --------------------------------------------------------------- */
 
 /* Checks the ranges of a struct that was filled by hand. */
 int xkv__options_check(const xkv_options *options, char *message, size_t size);
 
 /* The script name of the first option that two stores differ in, NULL if none;
- * both values as text in a and b. Names and paths do not count. */
+ * both values as text in a and b. Names, paths and seeds do not count. */
 #define XKV__VALUE_TEXT 64
 const char *xkv__options_difference(const xkv_options *one, const xkv_options *other,
                                     char a[XKV__VALUE_TEXT], char b[XKV__VALUE_TEXT]);

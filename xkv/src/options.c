@@ -20,8 +20,8 @@ struct row {
     int64_t min, max;           /* INTEGER, DURATION, SIZE */
     const char *const *choices; /* CHOICE: the names of 0, 1, …; TEXT: what is allowed */
     const char *standard_text;
-    int error;     /* the code of a bad value */
-    bool identity; /* tells stores apart, rather than describing them */
+    int error;        /* the code of a bad value */
+    bool no_conflict; /* two handles may differ in it: it tells stores apart, or is the handle's */
 };
 
 static const char *const backends[] = {"disk", "memory", NULL};
@@ -33,14 +33,17 @@ static const char *const freelists[] = {"", "array", "map", "hashmap", NULL};
 #define BAD          .error = XKV_E_INVALID_OPTIONS
 #define DEFAULT_NAME "default"
 #define DAY_MS       (24 * 60 * 60 * 1000)
+#define EXACT_MAX    (((int64_t)1 << 53) - 1) /* up to here a double tells integers apart */
 
 static const struct row rows[] = {
     {"backend", CHOICE, FIELD(backend), .choices = backends, .error = XKV_E_INVALID_BACKEND},
-    {"name", TEXT, FIELD(name), .standard_text = DEFAULT_NAME, BAD, .identity = true},
-    {"path", TEXT, FIELD(path), .standard_text = "./.k6.kv", BAD, .identity = true},
+    {"name", TEXT, FIELD(name), .standard_text = DEFAULT_NAME, BAD, .no_conflict = true},
+    {"path", TEXT, FIELD(path), .standard_text = "./.k6.kv", BAD, .no_conflict = true},
     {"serialization", CHOICE, FIELD(serialization), .choices = serializations,
      .error = XKV_E_INVALID_SERIALIZATION},
     {"trackKeys", BOOLEAN, FIELD(track_keys), BAD},
+    {"seed", INTEGER, FIELD(seed), .standard = XKV_NO_SEED, .min = -EXACT_MAX, .max = EXACT_MAX,
+     BAD, .no_conflict = true},
     {"memory.shardCount", INTEGER, FIELD(shard_count), .max = XKV_SHARDS_MAX, BAD},
     {"disk.timeout", DURATION, FIELD(timeout_ms), .standard = 1000, .max = DAY_MS, BAD},
     {"disk.durability", CHOICE, FIELD(durability), .choices = durabilities, BAD},
@@ -120,12 +123,11 @@ static void describe_row(const struct row *row, char *out, size_t size) {
         break;
     case DURATION:
         snprintf(out, size,
-                 "a number of milliseconds from %lld to %lld, or text such as \"500ms\", \"1s\" "
-                 "or \"2m\"",
-                 min, max);
+                 "a whole number of milliseconds from %lld to %lld, or " XKV__DURATION_TEXT, min,
+                 max);
         break;
     case SIZE:
-        snprintf(out, size, "a number of bytes from %lld to %lld, or text such as \"64MiB\"", min,
+        snprintf(out, size, "a whole number of bytes from %lld to %lld, or " XKV__SIZE_TEXT, min,
                  max);
         break;
     case CHOICE:
@@ -188,43 +190,6 @@ static void scalar_text(const xkv_scalar *value, char *out, size_t size) {
 
 /* -- Setting ----------------------------------------------------------------- */
 
-static const struct {
-    const char *name;
-    double factor;
-    enum kind kind;
-} units[] = {
-    {"ms", 1, DURATION},
-    {"s", 1000, DURATION},
-    {"m", 60e3, DURATION},
-    {"h", 3600e3, DURATION},
-    {"B", 1, SIZE},
-    {"KB", 1e3, SIZE},
-    {"MB", 1e6, SIZE},
-    {"GB", 1e9, SIZE},
-    {"KiB", 1024, SIZE},
-    {"MiB", 1048576, SIZE},
-    {"GiB", 1073741824, SIZE},
-    {"TiB", 1099511627776.0, SIZE},
-};
-
-/* Reads "1.5s" or "64MiB": digits, perhaps a fraction, then a unit. */
-static bool parse_quantity(const char *text, enum kind kind, double *out) {
-    char *end;
-
-    if (text[0] < '0' || text[0] > '9' || text[1] == 'x' || text[1] == 'X')
-        return false;
-    double number = strtod(text, &end);
-    while (*end == ' ')
-        end++;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (units[i].kind == kind && strcmp(units[i].name, end) == 0) {
-            *out = number * units[i].factor;
-            return true;
-        }
-    }
-    return false;
-}
-
 static int choice_of(const struct row *row, const char *text) {
     for (int i = 0; row->choices[i]; i++) {
         if (strcmp(row->choices[i], text) == 0)
@@ -237,10 +202,22 @@ static bool text_allowed(const struct row *row, const char *text) {
     return row->choices ? choice_of(row, text) >= 0 : text[strspn(text, " \t\r\n")] != '\0';
 }
 
+/* The whole number that a scalar stands for; false if it stands for none. */
+static bool read_number(const struct row *row, const xkv_scalar *value, int64_t *number) {
+    if (value->type == XKV_TYPE_TEXT && row->kind == DURATION)
+        return xkv__read_duration(xkv_text(value->text), number);
+    if (value->type == XKV_TYPE_TEXT && row->kind == SIZE)
+        return xkv__read_size(xkv_text(value->text), number);
+    if (value->type != XKV_TYPE_NUMBER || !(value->number >= -0x1p63 && value->number < 0x1p63))
+        return false;
+    *number = (int64_t)value->number;
+    return (double)*number == value->number;
+}
+
 /* Puts a scalar into its field if it is of the row's type and range. */
 static bool accept(const struct row *row, xkv_options *options, const xkv_scalar *value) {
-    double number = value->number;
-    bool is_text = value->type == XKV_TYPE_TEXT, is_number = value->type == XKV_TYPE_NUMBER;
+    bool is_text = value->type == XKV_TYPE_TEXT;
+    int64_t number;
     int choice;
 
     switch (row->kind) {
@@ -260,14 +237,10 @@ static bool accept(const struct row *row, xkv_options *options, const xkv_scalar
         return true;
     case DURATION:
     case SIZE:
-        if (is_text)
-            is_number = parse_quantity(value->text, row->kind, &number);
-        /* fall through */
     case INTEGER:
-        if (!is_number || !(number >= (double)row->min && number <= (double)row->max) ||
-            (double)(int64_t)number != number)
+        if (!read_number(row, value, &number) || number < row->min || number > row->max)
             return false;
-        set_number(row, options, (int64_t)number);
+        set_number(row, options, number);
         return true;
     }
     return false;
@@ -340,7 +313,7 @@ static bool in_range(const struct row *row, const xkv_options *options) {
             choices++;
         return number >= 0 && number < choices;
     default:
-        return number >= row->min && number <= row->max;
+        return number == row->standard || (number >= row->min && number <= row->max);
     }
 }
 
@@ -394,7 +367,7 @@ const char *xkv__options_difference(const xkv_options *one, const xkv_options *o
         bool same = rows[i].kind == TEXT
                         ? strcmp(field_text(&rows[i], one), field_text(&rows[i], other)) == 0
                         : field_number(&rows[i], one) == field_number(&rows[i], other);
-        if (same || rows[i].identity)
+        if (same || rows[i].no_conflict)
             continue;
         value_text(&rows[i], one, a);
         value_text(&rows[i], other, b);

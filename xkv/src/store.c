@@ -47,6 +47,9 @@ struct xkv_store {
     struct core *core;
     _Atomic uint32_t refs;    /* the handle's user, and each request */
     _Atomic uint32_t pending; /* requests that have not taken effect */
+    int64_t seed;             /* XKV_NO_SEED: chance is left alone */
+    uint64_t stream;
+    _Atomic uint64_t calls; /* with a seed: how many there have been */
 };
 
 struct xkv_queue {
@@ -71,6 +74,7 @@ struct request {
     struct waiter *waiter; /* of the two, */
     xkv_queue *queue;      /* one is set */
     uint64_t tag;
+    uint64_t call; /* its number among those of the handle, if that has a seed */
     xkv_reply own_reply;
     unsigned char bytes[]; /* copies of the command's arguments */
 };
@@ -243,6 +247,25 @@ static void finish(struct request *request) {
     pthread_mutex_unlock(&queue->mutex);
 }
 
+/* -- Seeds -------------------------------------------------------------------- */
+
+static uint64_t next_call(xkv_store *store) {
+    if (store->seed == XKV_NO_SEED)
+        return 0;
+    return atomic_fetch_add_explicit(&store->calls, 1, memory_order_relaxed);
+}
+
+/* What a call draws between these two depends on its number alone. */
+static void begin_draws(const xkv_store *store, uint64_t call) {
+    if (store->seed != XKV_NO_SEED)
+        xkv__draw_for((uint64_t)store->seed, store->stream, call);
+}
+
+static void end_draws(const xkv_store *store) {
+    if (store->seed != XKV_NO_SEED)
+        xkv__draw_freely();
+}
+
 /* -- Group commit ------------------------------------------------------------ */
 
 static bool changes_data(const xkv_command *command) {
@@ -257,7 +280,9 @@ static void fail_all(xkv__backend *backend, struct request *group, int error) {
     for (struct request *request = group; request; request = request->next) {
         xkv_reply_clear(request->reply);
         if (!changes_data(&request->command)) {
+            begin_draws(request->store, request->call);
             xkv__run(backend, &request->command, request->reply);
+            end_draws(request->store);
             continue;
         }
         xkv__fail(error, "%s", words);
@@ -275,7 +300,9 @@ static int run_together(xkv__backend *backend, struct request *group) {
         return error;
     for (struct request *request = group; request; request = request->next) {
         xkv_reply_clear(request->reply);
+        begin_draws(request->store, request->call);
         error = xkv__run_in(txn, &request->command, request->reply);
+        end_draws(request->store);
         if (error == XKV__RETRY || txn->broken) {
             backend->ops->abort(txn);
             return error == XKV__RETRY ? error : XKV__BROKEN;
@@ -540,13 +567,16 @@ static int find_or_open(const xkv_options *options, struct core **core) {
 
 /* -- Handles ----------------------------------------------------------------- */
 
-static xkv_store *store_new(void) {
+static xkv_store *store_new(const xkv_options *options) {
     xkv_store *store = xkv__alloc(sizeof *store);
 
     if (store) {
         store->core = NULL;
         atomic_init(&store->refs, 1);
         atomic_init(&store->pending, 0);
+        store->seed = options->seed;
+        store->stream = 0;
+        atomic_init(&store->calls, 0);
     }
     return store;
 }
@@ -622,7 +652,7 @@ int xkv_open(const xkv_options *options, xkv_store **out, char *message, size_t 
     if (error != XKV_OK)
         return error;
     xkv_options effective = completed(options);
-    xkv_store *store = store_new();
+    xkv_store *store = store_new(options);
     if (!store)
         return xkv__explain(message, size, XKV_E_STORE_FULL, "%s",
                             xkv_error_text(XKV_E_STORE_FULL));
@@ -661,6 +691,10 @@ bool xkv_waits(const xkv_store *store) {
     return store->core->queues;
 }
 
+void xkv_store_stream(xkv_store *store, uint64_t stream) {
+    store->stream = stream;
+}
+
 const xkv_options *xkv_store_options(const xkv_store *store) {
     return &store->core->options;
 }
@@ -680,8 +714,11 @@ static bool must_queue(xkv_store *store, const xkv_command *command) {
            atomic_load_explicit(&store->pending, memory_order_acquire) != 0;
 }
 
-static int run_here(xkv_store *store, const xkv_command *command, xkv_reply *reply) {
-    return xkv__run(store->core->backend, command, reply);
+static int run_here(xkv_store *store, const xkv_command *command, xkv_reply *reply, uint64_t call) {
+    begin_draws(store, call);
+    int error = xkv__run(store->core->backend, command, reply);
+    end_draws(store);
+    return error;
 }
 
 int xkv_exec(xkv_store *store, const xkv_command *command, xkv_reply *reply) {
@@ -691,11 +728,12 @@ int xkv_exec(xkv_store *store, const xkv_command *command, xkv_reply *reply) {
     int error = xkv__check(&store->core->options, command, reply);
     if (error != XKV_OK)
         return error;
+    uint64_t call = next_call(store);
     if (!must_queue(store, command))
-        return run_here(store, command, reply);
+        return run_here(store, command, reply, call);
     if (monitor_init(&waiter.mutex, &waiter.finished) != XKV_OK)
         return xkv__reply_error(reply, XKV_E_STORE_FULL);
-    struct request request = {.command = *command, .reply = reply, .waiter = &waiter};
+    struct request request = {.command = *command, .reply = reply, .waiter = &waiter, .call = call};
     enqueue(store, &request);
     pthread_mutex_lock(&waiter.mutex);
     while (!waiter.done)
@@ -710,8 +748,9 @@ int xkv_submit(xkv_store *store, const xkv_command *command, xkv_reply *reply, x
     xkv_reply_clear(reply);
     if (xkv__check(&store->core->options, command, reply) != XKV_OK)
         return XKV_DONE;
+    uint64_t call = next_call(store);
     if (!must_queue(store, command)) {
-        run_here(store, command, reply);
+        run_here(store, command, reply, call);
         return XKV_DONE;
     }
     struct request *request = request_new(command);
@@ -722,6 +761,7 @@ int xkv_submit(xkv_store *store, const xkv_command *command, xkv_reply *reply, x
     request->waiter = NULL;
     request->queue = queue;
     request->tag = tag;
+    request->call = call;
     enqueue(store, request);
     return XKV_PENDING;
 }
