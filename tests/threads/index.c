@@ -71,18 +71,26 @@ static void reader_stop(void) {
 
 /* -- In the middle of a commit ----------------------------------------------- */
 
-/* Lets the reader look, for so long. It may have to wait for the writer. */
+/* Lets the reader look. Nothing keeps it waiting yet. */
 static void let_look(void) {
+    lmdb_calls.before_commit = NULL;
+    sem_post(&reader.begin);
+    sem_wait(&reader.end);
+    sem_post(&reader.end); /* for who looks at what was seen */
+}
+
+/* Lets the reader look, or rather wait until the writer goes on. */
+static void let_wait(void) {
     struct timespec until;
 
-    lmdb_calls.before_commit = lmdb_calls.after_commit = NULL;
+    lmdb_calls.after_commit = NULL;
     sem_post(&reader.begin);
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += PATIENCE_MS * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     if (sem_timedwait(&reader.end, &until) == 0)
-        sem_post(&reader.end); /* for who looks at what was seen */
+        sem_post(&reader.end);
 }
 
 static xkv_options new_store(char path[PATH_SIZE], int durability) {
@@ -98,7 +106,7 @@ static xkv_options new_store(char path[PATH_SIZE], int durability) {
 }
 
 /* What the reader sees while key "new" is set, beside one other key. */
-static struct seen look_during_commit(void (**when)(void), bool first_of_file, int durability) {
+static struct seen look_before_or_after(bool after, bool first_of_file, int durability) {
     char path[PATH_SIZE];
     xkv_options options = new_store(path, durability);
     struct client client;
@@ -107,7 +115,10 @@ static struct seen look_during_commit(void (**when)(void), bool first_of_file, i
     MUST(do_set(&client, LIT("old"), LIT("1")) == XKV_OK);
     reader_start(&options);
     reader.first_of_file = first_of_file;
-    *when = let_look;
+    if (after)
+        lmdb_calls.after_commit = let_wait;
+    else
+        lmdb_calls.before_commit = let_look;
     MUST(do_set(&client, LIT("new"), LIT("1")) == XKV_OK);
     sem_wait(&reader.end);
     reader_stop();
@@ -119,7 +130,7 @@ static struct seen look_during_commit(void (**when)(void), bool first_of_file, i
 static void test_readers_wait_for_the_index(void **state) {
     (void)state;
     for (int durability = 0; durability < 3; durability++) {
-        struct seen seen = look_during_commit(&lmdb_calls.after_commit, true, durability);
+        struct seen seen = look_before_or_after(true, true, durability);
         assert_true(seen.value);
         assert_true(seen.exists);
         assert_int_equal(seen.size, 2);
@@ -131,7 +142,7 @@ static void test_readers_wait_for_the_index(void **state) {
 static void test_index_is_not_ahead(void **state) {
     (void)state;
     for (int i = 0; i < 6; i++) {
-        struct seen seen = look_during_commit(&lmdb_calls.before_commit, i % 2, i / 2);
+        struct seen seen = look_before_or_after(false, i % 2, i / 2);
         assert_false(i % 2 && seen.value);
         assert_false(seen.exists);
         assert_int_equal(seen.size, 1);
