@@ -20,6 +20,7 @@ type (
 		pending *pendingCalls
 		methods []*method
 		groups  map[string]bool // of options: "disk", "memory", …
+		turns   atomic.Int64    // ended by all virtual users
 
 		watchExit sync.Once
 		mu        sync.Mutex
