@@ -101,7 +101,7 @@ func (kv *kvObject) call(m *method, call sobek.FunctionCall) sobek.Value {
 		kv.run(r, &o)
 	}
 	kv.end(r)
-	kv.turn.call()
+	kv.turn.call(&kv.root.turns)
 	return kv.vu.Runtime().ToValue(promise)
 }
 

@@ -21,6 +21,7 @@ type (
 		openings openings
 		methods  []*method
 		groups   map[string]bool // of options: "disk", "memory", …
+		turns    atomic.Int64    // ended by all virtual users
 
 		firstUse sync.Once
 		mu       sync.Mutex

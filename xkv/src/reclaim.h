@@ -10,7 +10,7 @@
 #include "internal.h"
 
 /* So much is freed by whoever drops a tree, in steps of about 0.1 us. */
-enum { XKV__FREED_AT_ONCE = 2048 };
+enum { XKV__FREED_AT_ONCE = 1024 };
 
 /* Whether anything waits to be freed. */
 extern _Atomic bool xkv__reclaim_waits;
