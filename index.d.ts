@@ -594,8 +594,11 @@ declare module "k6/x/kv" {
     keysMap: number;
     /** The same number. */
     ost: number;
-    /** Whether the index has as many keys as the store. */
-    consistent: boolean;
+    /**
+     * Whether the index has as many keys as the store; null if a read-only store
+     * has changed since the index was built, which is no fault.
+     */
+    consistent: boolean | null;
   }
 
   /** The field `disk` of {@link Stats}. */

@@ -468,7 +468,10 @@ const xkv_options *xkv_store_options(const xkv_store *store);
  *                  consistent} or null, disk: {path, sizeBytes, readOnly} or
  *                  null}. An expired claim stays until the next call that
  *                  looks for free keys. keysList, keysMap and ost are the number of
- *                  keys in the index, under the names that scripts know
+ *                  keys in the index, under the names that scripts know;
+ *                  consistent says whether the store has as many. It is null in
+ *                  a read-only store whose writer has gone on since the index
+ *                  was built, which is no fault
  *   ALLOCATION_STATS  {prefix, total, claimable, claimedLive, claimedExpired,
  *                  backend, trackKeys}, of the keys with prefix
  *   REPORT_STATS   as STATS; the k6 module makes metrics of it
