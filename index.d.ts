@@ -667,9 +667,8 @@ declare module "k6/x/kv" {
    * becomes null, and an object with a `toJSON` method (such as Date) counts as
    * what that returns.
    *
-   * The types refuse some values that the store would take: an Error and a
-   * RegExp, since they would be stored as `{}`, and objects with methods and
-   * without `toJSON`. `{ ...object }` and `JSON.parse(JSON.stringify(object))`
+   * The types refuse some values that the store would take: objects with methods
+   * and without `toJSON`. `{ ...object }` and `JSON.parse(JSON.stringify(object))`
    * pass.
    *
    * NaN, the infinities, cycles and nesting over 10,000 are only found when
@@ -690,7 +689,7 @@ declare module "k6/x/kv" {
   type StorableAsJSON<V> = V extends JSONValue | undefined
     ? V
     : V extends Bytes
-      ? "bytes cannot be stored with serialization json, use binary"
+      ? "bytes cannot be stored with serialization json, use binary or encode them"
       : V extends
             | bigint
             | symbol
@@ -702,7 +701,7 @@ declare module "k6/x/kv" {
         : V extends { toJSON(...args: any[]): any }
           ? V
           : IsError<V> extends true
-            ? "an Error would be stored as {}; store its name and message"
+            ? "an Error cannot be stored; store its name and message"
             : V extends object
               ? { [K in keyof V]: StorableAsJSON<V[K]> }
               : V;
