@@ -595,8 +595,11 @@ declare module "k6/x/kv" {
     keysMap: number;
     /** The same number. */
     ost: number;
-    /** Whether the index has as many keys as the store. */
-    consistent: boolean;
+    /**
+     * Whether the index has as many keys as the store; null if a read-only store
+     * has changed since the index was built, which is no fault.
+     */
+    consistent: boolean | null;
   }
 
   /** The field `disk` of {@link Stats}. */
@@ -668,9 +671,8 @@ declare module "k6/x/kv" {
    * A response of `k6/http` can be stored as JSON, whole (its methods are left
    * out) or its `body`, unless the body is bytes.
    *
-   * The types refuse some values that the store would take: an Error and a
-   * RegExp, since they would be stored as `{}`, and other objects with methods and
-   * without `toJSON`. `{ ...object }` and `JSON.parse(JSON.stringify(object))`
+   * The types refuse some values that the store would take: objects with methods
+   * and without `toJSON`. `{ ...object }` and `JSON.parse(JSON.stringify(object))`
    * pass. They let pass what may be bytes or text, as the body of a response.
    *
    * NaN, the infinities, cycles and nesting over 10,000 are only found when
@@ -695,7 +697,7 @@ declare module "k6/x/kv" {
   type StorableMember<V> = V extends JSONValue | undefined
     ? V
     : V extends Bytes
-      ? "bytes cannot be stored with serialization json, use binary"
+      ? "bytes cannot be stored with serialization json, use binary or encode them"
       : V extends
             | bigint
             | symbol
@@ -707,7 +709,7 @@ declare module "k6/x/kv" {
         : V extends { toJSON(...args: any[]): any }
           ? V
           : IsError<V> extends true
-            ? "an Error would be stored as {}; store its name and message"
+            ? "an Error cannot be stored; store its name and message"
             : V extends HTTPResponse
               ? { [K in keyof V]: K extends "body" ? StorableAsJSON<V[K]> : V[K] }
               : V extends object

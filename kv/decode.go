@@ -25,6 +25,25 @@ const (
 	keptElements = 1 << 14 // scratch space for more array elements than this is not kept
 )
 
+// unreadable is a stored value that is not what the store's serialization says:
+// only a program that uses the C library can have written it.
+type unreadable struct {
+	key   string // "": that of the call
+	cause error
+}
+
+func (u *unreadable) Error() string { return u.cause.Error() }
+
+// about is what to say of it.
+func (u *unreadable) about(key string) string {
+	if u.key != "" {
+		key = u.key
+	}
+	return "the value of key " + quote(key) + strings.TrimPrefix(u.cause.Error(), "the stored value") +
+		"; it was stored by another program: set or delete the key, and see to it that the program " +
+		"stores JSON"
+}
+
 var errNotUTF8 = errors.New("the stored value is not UTF-8")
 
 // decoder turns stored bytes into a virtual user's values.
@@ -70,7 +89,11 @@ func (d *decoder) decode(data []byte, s serialization) (sobek.Value, error) {
 	if err := d.load(string(data)); err != nil {
 		return nil, err
 	}
-	return d.part(0, len(data), s)
+	v, err := d.part(0, len(data), s)
+	if err != nil {
+		return nil, &unreadable{cause: err}
+	}
+	return v, nil
 }
 
 // key makes a string from UTF-8.

@@ -239,10 +239,18 @@ func (e *encoder) writeTextOf(o *sobek.Object) error {
 }
 
 func (e *encoder) refuseObject(o *sobek.Object, name string) error {
-	switch kindOf(o) {
+	kind := kindOf(o)
+	if kind == kindObject && e.refuseDisguised(o) != nil {
+		kind = kindFunction // one that nothing can hold
+	}
+	switch kind {
 	case kindObject, kindArray, kindProxy, kindDate, kindBoxed, kindHost:
-		return refuse(`is %s, which serialization %q cannot hold; use serialization "json"`,
-			describe(o), name)
+		hint := ""
+		if name == "binary" && (kind == kindObject || kind == kindArray) {
+			hint = ", with bytes inside of it encoded (b64encode of k6/encoding)"
+		}
+		return refuse(`is %s, which serialization %q cannot hold; use serialization "json"%s`,
+			describe(o), name, hint)
 	default:
 		return refuse("is %s, which cannot be stored", describe(o))
 	}
@@ -382,15 +390,37 @@ func (e *encoder) object(o *sobek.Object) (written bool, err error) {
 	case kindPromise:
 		return false, refuse("is a Promise, which JSON cannot hold; did you forget await?")
 	case kindArrayBuffer, kindTypedArray:
-		return false, refuse(`is %s, which JSON cannot hold; use serialization "binary"`, describe(o))
+		return false, e.refuseBytes(describe(o))
 	default:
 		return false, refuse("is %s, which JSON cannot hold", describe(o))
 	}
 }
 
+// refuseBytes says what to do with bytes: inside of something else, serialization
+// "binary" cannot hold them either.
+func (e *encoder) refuseBytes(what string) error {
+	if len(e.open) > 0 {
+		return refuse("is %s, which JSON cannot hold; encode it, for example with b64encode of "+
+			"k6/encoding", what)
+	}
+	return refuse(`is %s, which JSON cannot hold; use serialization "binary", or encode it, for `+
+		`example with b64encode of k6/encoding`, what)
+}
+
+// hidden has what to store in place of objects whose content is hidden in them,
+// so that JSON.stringify makes {} of them. The names are those of the runtime's
+// own classes, which scripts cannot change.
+var hidden = map[string]string{
+	"Error":  "store {name: e.name, message: e.message}",
+	"RegExp": "store its source",
+}
+
 // refuseDisguised refuses what looks like an instance of any class but is
 // nothing that JSON could hold.
 func (e *encoder) refuseDisguised(o *sobek.Object) error {
+	if hint := hidden[o.ClassName()]; hint != "" {
+		return refuse("is %s, which JSON cannot hold; %s", describe(o), hint)
+	}
 	if prototype := o.Prototype(); prototype == nil || prototype == e.natives.objectPrototype {
 		return nil
 	}
@@ -399,8 +429,11 @@ func (e *encoder) refuseDisguised(o *sobek.Object) error {
 		return refuse("is a WeakMap, which JSON cannot hold")
 	case "WeakSet":
 		return refuse("is a WeakSet, which JSON cannot hold")
+	case "Generator", "Array Iterator", "Map Iterator", "Set Iterator", "String Iterator",
+		"RegExp String Iterator":
+		return refuse("is an iterator, which JSON cannot hold; convert it with Array.from()")
 	case "DataView":
-		return refuse(`is a DataView, which JSON cannot hold; use serialization "binary"`)
+		return e.refuseBytes("a DataView")
 	}
 	return nil
 }

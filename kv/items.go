@@ -27,6 +27,7 @@ type itemReader struct {
 	data          []byte // what has not been read yet
 	notLoaded     int    // how many bytes at the end of data have no text loaded
 	textAt        int    // where the text of the next item begins
+	key           []byte // the last one that was read, in case its value cannot be
 }
 
 // items makes the value that a reply holds.
@@ -80,6 +81,9 @@ func (r *itemReader) value(item *xkv.Item) (sobek.Value, error) {
 	case xkv.ItemInteger:
 		return r.rt.ToValue(item.Number), nil
 	case xkv.ItemText:
+		if string(item.Name) == "key" {
+			r.key = item.Text
+		}
 		return r.text(item.Text), nil
 	case xkv.ItemValue:
 		return r.stored(item.Value)
@@ -107,13 +111,18 @@ func (r *itemReader) stored(data []byte) (sobek.Value, error) {
 	}
 	start := r.textAt
 	r.textAt += len(data)
-	return r.part(start, r.textAt, r.serialization)
+	v, err := r.part(start, r.textAt, r.serialization)
+	if err != nil {
+		return nil, &unreadable{string(r.key), err}
+	}
+	return v, nil
 }
 
 // entry makes a {key, value}. As in decoded objects the prototype comes last,
 // so that nothing a script did to Object.prototype gets in between.
 func (r *itemReader) entry(item *xkv.Item) (sobek.Value, error) {
 	key := r.text(item.Text)
+	r.key = item.Text
 	value, err := r.stored(item.Value)
 	if err != nil {
 		return nil, err

@@ -90,7 +90,7 @@ func (kv *kvObject) call(m *method, call sobek.FunctionCall) sobek.Value {
 	}
 	r := kv.begin(m)
 	err := kv.prepare(r, m, call)
-	o.value = r.value
+	o.value, o.key = r.value, r.command.Key
 	// Nothing can be queued unless the store has a writer to queue for.
 	switch {
 	case err != nil:
@@ -162,6 +162,7 @@ type outcome struct {
 	kv              *kvObject
 	method          *method
 	value           sobek.Value          // what an echo resolves to
+	key             string               // of the command
 	stack           []sobek.StackFrame   // of the call, nil if it is the current one
 	started         time.Time            // zero if nobody wants to know
 	tags            *metrics.TagsAndMeta // of the call, nil if they are the current ones
@@ -174,7 +175,11 @@ func (o *outcome) settle(reply *xkv.Reply) error {
 		return o.fail(&xkv.Error{Code: reply.Code, Message: string(reply.Data)})
 	}
 	result, err := o.kv.result(o.method, reply, o.value)
-	if err != nil {
+	var bad *unreadable
+	switch {
+	case errors.As(err, &bad):
+		return o.fail(&xkv.Error{Code: xkv.ValueParse, Message: o.method.Name + ": " + bad.about(o.key)})
+	case err != nil:
 		return o.fail(&xkv.Error{Code: xkv.DiskStoreCorrupt, Message: o.method.Name + ": " + err.Error()})
 	}
 	if lost := o.method.lost(reply); lost > 0 || !o.started.IsZero() {

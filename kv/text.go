@@ -375,6 +375,10 @@ func describeOther(o *sobek.Object) string {
 	switch {
 	case o.ExportType() != typeObject:
 		return "an object"
+	case o.ClassName() == "Error":
+		return "an Error"
+	case o.ClassName() == "RegExp":
+		return "a RegExp"
 	case o.ClassName() != "Object":
 		return "an object of the class " + o.ClassName()
 	case !isPlain(o):

@@ -121,6 +121,7 @@ const (
 	OptionsConflict    Code = C.XKV_E_OPTIONS_CONFLICT
 	Serializer         Code = C.XKV_E_SERIALIZER
 	ValueNumber        Code = C.XKV_E_VALUE_NUMBER_REQUIRED
+	ValueParse         Code = C.XKV_E_VALUE_PARSE
 	StoreClosed        Code = C.XKV_E_STORE_CLOSED
 	StoreFull          Code = C.XKV_E_STORE_FULL
 	DiskStoreCorrupt   Code = C.XKV_E_DISK_STORE_CORRUPT

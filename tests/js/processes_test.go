@@ -160,10 +160,12 @@ func TestTrackedReaderIsLive(t *testing.T) {
 			for (let i = 0; i < 2000; i++) keys[await kv.randomKey({prefix: "key:"})] = 1;
 			tell("new keys", Object.keys(keys).length > before);
 			tell("agree", (await kv.list()).length <= await kv.size());
+			tell("consistent", (await kv.stats()).index.consistent); // not false: that would be an alarm
 		}`, options{dir: dir})
 	res.want("grew", "true")
 	res.want("new keys", "true")
 	res.want("agree", "true")
+	res.want("consistent", "null")
 	p.interrupt()
 }
 

@@ -381,7 +381,10 @@ const xkv_options *xkv_store_options(const xkv_store *store);
  *
  *   GET            data = the value; KEY_NOT_FOUND if there is none
  *   SET            stores value under key, replacing any value; SERIALIZER if
- *                  the store holds text (json, string) and value is not UTF-8
+ *                  the store holds text (json, string) and value is not UTF-8.
+ *                  That it is JSON, in a json store, is up to the caller and
+ *                  not checked, here and wherever a value is stored: scripts get
+ *                  a ValueParseError for a key whose value is not
  *   DELETE         number = 1 if the key was there, else 0
  *   EXISTS         number = 1 or 0
  *   SET_IF_ABSENT  stores value unless there is one; number = 1 if it did,
@@ -483,7 +486,10 @@ const xkv_options *xkv_store_options(const xkv_store *store);
  *                  consistent} or null, disk: {path, sizeBytes, readOnly} or
  *                  null}. An expired claim stays until the next call that
  *                  looks for free keys. keysList, keysMap and ost are the number of
- *                  keys in the index, under the names that scripts know
+ *                  keys in the index, under the names that scripts know;
+ *                  consistent says whether the store has as many. It is null in
+ *                  a read-only store whose writer has gone on since the index
+ *                  was built, which is no fault
  *   ALLOCATION_STATS  {prefix, total, claimable, claimedLive, claimedExpired,
  *                  backend, trackKeys}, of the keys with prefix
  *   REPORT_STATS   as STATS; the k6 module makes metrics of it

@@ -19,7 +19,18 @@ static void put_count(xkv__writer *writer, const char *name, uint64_t count) {
     xkv__put_integer(writer, name, (int64_t)count);
 }
 
-static void put_index(xkv__writer *writer, const xkv__facts *facts) {
+/* A reader's index is of the moment when it was built. That the writer has gone
+ * on since is no fault, and the index is left alone then. */
+static void put_consistent(xkv__writer *writer, const xkv__facts *facts, bool read_only) {
+    bool same = facts->index_count == facts->count;
+
+    if (!same && read_only)
+        xkv__put_null(writer, "consistent");
+    else
+        xkv__put_boolean(writer, "consistent", same);
+}
+
+static void put_index(xkv__writer *writer, const xkv__facts *facts, bool read_only) {
     if (!facts->indexed) {
         xkv__put_null(writer, "index");
         return;
@@ -29,7 +40,7 @@ static void put_index(xkv__writer *writer, const xkv__facts *facts) {
     put_count(writer, "keysList", facts->index_count);
     put_count(writer, "keysMap", facts->index_count);
     put_count(writer, "ost", facts->index_count);
-    xkv__put_boolean(writer, "consistent", facts->index_count == facts->count);
+    put_consistent(writer, facts, read_only);
 }
 
 static void put_disk(xkv__writer *writer, const xkv__facts *facts, bool read_only) {
@@ -62,7 +73,7 @@ int xkv__stats(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
     xkv__put_object(&writer, "claims", 2);
     put_count(&writer, "live", held.live);
     put_count(&writer, "expired", held.expired);
-    put_index(&writer, &facts);
+    put_index(&writer, &facts, options->read_only);
     put_disk(&writer, &facts, options->read_only);
     return writer.error;
 }
