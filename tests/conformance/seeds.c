@@ -52,7 +52,7 @@ static void draw(struct client *client, struct trace *trace) {
 
 static void fill(struct client *client) {
     xkv_items items = {NULL, 0, 0};
-    char key[8];
+    char key[16];
 
     for (int i = 0; i < KEYS; i++) {
         snprintf(key, sizeof key, "k%03d", i);

@@ -146,8 +146,9 @@ struct set {
     uint64_t mask;
 };
 
+/* count is at most XKV_COUNT_MAX. */
 static int set_init(struct set *set, uint64_t count) {
-    uint64_t room = 16;
+    size_t room = 16;
 
     while (room < count * 2)
         room *= 2;
@@ -293,7 +294,7 @@ static int visit_walking(xkv__txn *txn, const xkv__pool *pool, uint64_t *numbers
                          xkv__visitor *visit, void *context) {
     xkv_items keys = {NULL, 0, 0};
 
-    qsort(numbers, count, sizeof *numbers, compare_numbers);
+    qsort(numbers, (size_t)count, sizeof *numbers, compare_numbers);
     int error = gather(txn, pool, numbers, count, &keys);
     if (error == XKV_OK) {
         shuffle(numbers, count);
@@ -311,7 +312,7 @@ int xkv__pool_choose_many(xkv__txn *txn, const xkv__pool *pool, uint64_t count, 
         count = pool->size;
     if (pool->claimed > 0 && pool->range.ranked && is_mostly_free(pool, count))
         return visit_drawn(txn, pool, count, visit, context);
-    uint64_t *numbers = xkv__alloc(count * sizeof *numbers);
+    uint64_t *numbers = xkv__alloc((size_t)count * sizeof *numbers);
     if (!numbers)
         return XKV_E_STORE_FULL;
     int error = draw(numbers, count, pool->size, repeats);

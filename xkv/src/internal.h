@@ -36,7 +36,15 @@
 
 #include "xkv.h"
 
-#if defined(__GNUC__)
+/* Compiler extensions are used here and in rwlock.c only, and each can be done
+ * without: -DXKV_NO_EXTENSIONS does (scripts/check.sh compiles it). */
+#if defined(__GNUC__) && !defined(XKV_NO_EXTENSIONS)
+#define XKV__EXTENSIONS 1
+#else
+#define XKV__EXTENSIONS 0
+#endif
+
+#if XKV__EXTENSIONS
 #define XKV__PRINTF(text_at, first_at) __attribute__((format(printf, text_at, first_at)))
 #define XKV__UNLIKELY(condition)       __builtin_expect(!!(condition), 0)
 #define XKV__PREFETCH(address)         __builtin_prefetch(address)

@@ -44,9 +44,9 @@ void xkv__rwlock_destroy(xkv__rwlock *lock) {
 enum { SPINS = 200, YIELDS = 50 };
 
 static void spin(void) {
-#if defined(__x86_64__) || defined(__i386__)
+#if XKV__EXTENSIONS && (defined(__x86_64__) || defined(__i386__))
     __builtin_ia32_pause();
-#elif defined(__aarch64__)
+#elif XKV__EXTENSIONS && defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
 }

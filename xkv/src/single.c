@@ -105,6 +105,23 @@ static void trim(const char **at, const char **end) {
         --*end;
 }
 
+/* Adds b to *a; false, and nothing is done, if the sum would leave 64 bits. */
+static bool add(int64_t *a, int64_t b) {
+    if (b > 0 ? *a > INT64_MAX - b : *a < INT64_MIN - b)
+        return false;
+    *a += b;
+    return true;
+}
+
+/* Appends a digit to a number that is not positive: below zero there is one
+ * number more than above. */
+static bool append_digit(int64_t *number, char digit) {
+    if (digit < '0' || digit > '9' || *number < INT64_MIN / 10)
+        return false;
+    *number *= 10;
+    return add(number, '0' - digit);
+}
+
 /* Reads an integer: digits with or without a minus, and in JSON also as the
  * text of a string. False if that is not what it is, or beyond 64 bits. */
 static bool read_integer(xkv_bytes text, bool json, int64_t *number) {
@@ -122,9 +139,8 @@ static bool read_integer(xkv_bytes text, bool json, int64_t *number) {
     if (at == end || (json && !quoted && *at == '0' && end - at > 1))
         return false; /* JSON has no zeros in front */
     for (; at < end; at++) {
-        if (*at < '0' || *at > '9' || __builtin_mul_overflow(result, 10, &result) ||
-            __builtin_sub_overflow(result, *at - '0', &result))
-            return false; /* summed up below zero: there is one more of those */
+        if (!append_digit(&result, *at))
+            return false;
     }
     if (!negative && result == INT64_MIN)
         return false;
@@ -147,7 +163,7 @@ int xkv__increment_by(xkv__txn *txn, const xkv_command *command, xkv_reply *repl
             "the value of key %s is not an integer of 64 bits; count in a key that only "
             "holds a number",
             xkv__quote(command->key, quoted));
-    if (__builtin_add_overflow(number, command->delta, &number))
+    if (!add(&number, command->delta))
         return xkv__fail(XKV_E_VALUE_PARSE,
                          "the value of key %s would leave the range of 64 bits; it was kept",
                          xkv__quote(command->key, quoted));
