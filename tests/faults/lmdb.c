@@ -9,7 +9,6 @@
 
 #include <pthread.h>
 #include <semaphore.h>
-#include <sys/statvfs.h>
 
 /* Everything that can be seen of it, as text that the caller frees. */
 static char *view(struct subject *subject) {
@@ -285,33 +284,6 @@ static void test_group_with_unknown_outcome(void **state) {
     subject_close(&subject);
 }
 
-static bool disk_is_full;
-
-int statvfs(const char *path, struct statvfs *status) {
-    int (*real)(const char *, struct statvfs *);
-
-    lmdb_find("statvfs", &real, sizeof real);
-    int result = real(path, status);
-    if (disk_is_full)
-        status->f_bavail = 0;
-    return result;
-}
-
-/* A short write looks like an error of the disk. */
-static void test_short_write_on_a_full_disk(void **state) {
-    struct subject subject;
-
-    (void)state;
-    subject_open(&subject, XKV_DURABILITY_FULL, false);
-    disk_is_full = true;
-    lmdb_fail_at(CALL_txn_commit, 1, EIO);
-    assert_int_equal(do_set(&subject.client, LIT("key:02"), LIT("8")), XKV_E_STORE_FULL);
-    assert_true(lmdb_failed());
-    disk_is_full = false;
-    assert_int_equal(do_set(&subject.client, LIT("key:02"), LIT("8")), XKV_OK);
-    subject_close(&subject);
-}
-
 static int fail_to_examine(int fd, struct stat *status) {
     (void)fd, (void)status;
     errno = EIO;
@@ -406,7 +378,6 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_what_passes),
         cmocka_unit_test(test_commit_refused),
         cmocka_unit_test(test_group_with_unknown_outcome),
-        cmocka_unit_test(test_short_write_on_a_full_disk),
         cmocka_unit_test(test_file_that_cannot_be_examined),
         cmocka_unit_test(test_map_that_cannot_grow),
         cmocka_unit_test(test_too_many_readers),

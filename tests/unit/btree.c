@@ -498,7 +498,7 @@ static void test_check(void **state) {
     assert_string_equal(xkv__tree_check(&tree), "the tree's count is wrong");
     tree.count--;
     xkv__tree_release(&tree);
-    assert_int_equal(heap.live, 0);
+    assert_all_freed();
 }
 
 int main(int argc, char *argv[]) {
