@@ -17,11 +17,10 @@ import (
 type (
 	// RootModule is what all virtual users have in common.
 	RootModule struct {
-		pending  *pendingCalls
-		openings openings
-		methods  []*method
-		groups   map[string]bool // of options: "disk", "memory", …
-		turns    atomic.Int64    // ended by all virtual users
+		pending *pendingCalls
+		methods []*method
+		groups  map[string]bool // of options: "disk", "memory", …
+		turns   atomic.Int64    // ended by all virtual users
 
 		firstUse sync.Once
 		mu       sync.Mutex
@@ -62,11 +61,10 @@ const bufferSize = 8 << 10
 // New returns the module, to be registered with k6.
 func New() *RootModule {
 	return &RootModule{
-		pending:  newPendingCalls(),
-		openings: openings{underWay: make(map[string]*opening)},
-		methods:  newMethods(xkv.Operations()),
-		groups:   optionGroups(xkv.OptionNames()),
-		traffic:  make(map[storeTags]*atomic.Int64),
+		pending: newPendingCalls(),
+		methods: newMethods(xkv.Operations()),
+		groups:  optionGroups(xkv.OptionNames()),
+		traffic: make(map[storeTags]*atomic.Int64),
 	}
 }
 

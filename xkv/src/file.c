@@ -245,15 +245,19 @@ static int check_owner(const xkv__file *file, const struct stat *status, bool re
 /* Those of this process whose lock file is open. To open one twice and close it
  * once would take away LMDB's locks on it. */
 static xkv__file *bonded;
+static pthread_mutex_t bonded_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 /* LMDB would wait for itself. */
 static int check_kept(const xkv__file *file) {
-    for (const xkv__file *other = bonded; other; other = other->next) {
-        if (other->kept && other->device == file->device && other->inode == file->inode)
-            return xkv__file_corrupt(file, "a page was overwritten while it was open, and this "
-                                           "process cannot open it again");
-    }
-    return XKV_OK;
+    bool kept = false;
+
+    pthread_mutex_lock(&bonded_mutex);
+    for (const xkv__file *other = bonded; other && !kept; other = other->next)
+        kept = other->kept && other->device == file->device && other->inode == file->inode;
+    pthread_mutex_unlock(&bonded_mutex);
+    return kept ? xkv__file_corrupt(file, "a page was overwritten while it was open, and this "
+                                          "process cannot open it again")
+                : XKV_OK;
 }
 
 static int check_kind(xkv__file *file, bool read_only) {
@@ -444,7 +448,9 @@ static int read_without_lock(xkv__file *file, const xkv_options *options) {
     return lock_data(file, options, LOCK_SH);
 }
 
-static int open_lock(xkv__file *file, const xkv_options *options, const char *name) {
+/* XKV_OK and no lock_fd: it may not be used. With bonded_mutex, so that no other
+ * thread opens it for another file meanwhile. */
+static int open_lock(xkv__file *file, bool read_only, const char *name) {
     struct stat status;
     bool exists = lstat(name, &status) == 0;
 
@@ -458,8 +464,8 @@ static int open_lock(xkv__file *file, const xkv_options *options, const char *na
     if (error != XKV_OK)
         return error;
     file->lock_fd = open_lock_file(name);
-    if (file->lock_fd < 0 && options->read_only && (errno == EROFS || errno == EACCES))
-        return read_without_lock(file, options);
+    if (file->lock_fd < 0 && read_only && (errno == EROFS || errno == EACCES))
+        return XKV_OK;
     if (file->lock_fd < 0)
         return fail_system(XKV_E_DISK_STORE_OPEN, "cannot prepare the lock file", name, errno);
     if (!is_lock_file(file->lock_fd))
@@ -473,19 +479,34 @@ static int open_lock(xkv__file *file, const xkv_options *options, const char *na
     file->lock_inode = status.st_ino;
     file->next = bonded;
     bonded = file;
+    return XKV_OK;
+}
+
+static int prepare_lock(xkv__file *file, const xkv_options *options, const char *name) {
+    pthread_mutex_lock(&bonded_mutex);
+    int error = open_lock(file, options->read_only, name);
+    pthread_mutex_unlock(&bonded_mutex);
+    if (error != XKV_OK)
+        return error;
+    if (file->lock_fd < 0)
+        return read_without_lock(file, options);
     int failed = fill_lock_file(file->lock_fd);
     if (failed)
         return fail_system(XKV_E_DISK_STORE_OPEN, "cannot prepare the lock file", name, failed);
     return make_bond(file, name);
 }
 
+/* Closes the lock file before another thread may open it again. */
 static void leave_bonded(const xkv__file *file) {
+    pthread_mutex_lock(&bonded_mutex);
     xkv__file **link = &bonded;
-
     while (*link && *link != file)
         link = &(*link)->next;
     if (*link)
         *link = file->next;
+    if (file->lock_fd >= 0)
+        close(file->lock_fd);
+    pthread_mutex_unlock(&bonded_mutex);
 }
 
 int xkv__file_prepare_lock(xkv__file *file, const xkv_options *options) {
@@ -495,7 +516,7 @@ int xkv__file_prepare_lock(xkv__file *file, const xkv_options *options) {
     if (!name)
         return XKV_E_STORE_FULL;
     snprintf(name, size, "%s-lock", file->path);
-    int error = open_lock(file, options, name);
+    int error = prepare_lock(file, options, name);
     xkv__free(name);
     return error;
 }
@@ -565,8 +586,6 @@ void xkv__file_close(xkv__file *file, bool undo) {
     if (undo && file->created && is_ours_alone(file) && is_still_there(file))
         unlink(file->path);
     leave_bonded(file);
-    if (file->lock_fd >= 0)
-        close(file->lock_fd);
     if (file->fd >= 0)
         close(file->fd);
     xkv__free(file->path);

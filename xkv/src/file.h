@@ -73,7 +73,7 @@ int xkv__file_corrupt(const xkv__file *file, const char *what);
  * Makes the lock file that LMDB is about to open, with care, and sees to it that
  * this file and it belong together: it is refused while a live process uses
  * either with another. A reader that may not use it takes a shared lock on the
- * file, and sets without_lock. Under the registry's lock, as xkv__file_close.
+ * file, and sets without_lock.
  */
 int xkv__file_prepare_lock(xkv__file *file, const xkv_options *options);
 

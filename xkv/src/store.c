@@ -26,11 +26,19 @@ struct request_list {
     struct request *first, **end;
 };
 
+/* What a core is about to be, or is. */
+enum state { OPENING, OPEN, CLOSING, FAILED };
+
 struct core {
-    struct core *next;   /* in the registry */
-    unsigned handles;    /* under the registry's lock, as next */
+    struct core *next; /* in the registry: under its lock, as all up to failure */
+    enum state state;
+    unsigned handles; /* and threads that wait for it to be open */
+    int error;        /* FAILED: why */
+    char *reason;
     xkv_options options; /* own copies of texts; the path is absolute */
-    xkv__file *file;     /* disk: owned by the backend */
+    dev_t device;        /* disk: which file it is */
+    ino_t inode;
+    xkv__file *file; /* disk: owned by the backend, once that is open */
     xkv__backend *backend;
     xkv__claims *claims;
     bool queues; /* there is a writer thread */
@@ -419,9 +427,19 @@ static void stop_writer(struct core *core) {
     pthread_join(core->writer, NULL);
 }
 
-/* -- The registry of open stores --------------------------------------------- */
+/* -- The registry of stores ----------------------------------------------------
+ *
+ * To open a store may take as long as another process writes to its file, or as
+ * long as a large file takes to be checked; to close one, as long as the disk
+ * takes. Its core is in the registry all the while, and the lock of the registry
+ * is not held: who wants another store does not notice. Who wants the same one
+ * waits until it is open, and shares the error if it cannot be opened, so that
+ * many wait for another process once and not one after the other; or until it is
+ * closed, since a file must not be opened twice in a process.
+ */
 
 static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t registry_changed = PTHREAD_COND_INITIALIZER; /* a state in it has */
 static struct core *registry;
 
 static struct core *find_memory(const char *name) {
@@ -436,7 +454,8 @@ static struct core *find_memory(const char *name) {
 static struct core *find_file(dev_t device, ino_t inode) {
     struct core *core = registry;
 
-    while (core && (!core->file || core->file->device != device || core->file->inode != inode))
+    while (core && (core->options.backend != XKV_BACKEND_DISK || core->device != device ||
+                    core->inode != inode))
         core = core->next;
     return core;
 }
@@ -448,27 +467,54 @@ static struct core *find_path(const char *path) {
     return xkv__file_identify(path, &device, &inode) ? find_file(device, inode) : NULL;
 }
 
+static void leave_registry(struct core *core) {
+    struct core **link = &registry;
+
+    while (*link != core)
+        link = &(*link)->next;
+    *link = core->next;
+}
+
 static void core_free(struct core *core) {
     xkv__claims_free(core->claims);
     monitor_destroy(&core->mutex, &core->arrived);
     xkv__options_free(&core->options);
+    xkv__free(core->reason);
     xkv__free(core);
 }
 
-/* Opens the backend and, where it is needed, the writer. Takes over the file. */
-static int core_start(struct core *core, xkv__file *file) {
-    int error;
+/* Takes over the file. */
+static struct core *core_new(const xkv_options *options, xkv__file *file) {
+    struct core *core = xkv__alloc(sizeof *core);
+    xkv_options absolute = *options;
 
-    core->file = file;
-    core->claims = xkv__claims_new();
-    if (!core->claims) {
+    if (core)
+        memset(core, 0, sizeof *core);
+    if (!core || monitor_init(&core->mutex, &core->arrived) != XKV_OK) {
+        xkv__free(core);
         xkv__file_close(file, true);
-        return XKV_E_STORE_FULL;
+        return NULL;
     }
-    if (file)
-        error = xkv__lmdb_open(&core->options, file, &core->backend);
-    else
-        error = xkv__mem_open(&core->backend);
+    list_init(&core->waiting);
+    core->file = file;
+    if (file) {
+        absolute.path = file->path;
+        core->device = file->device;
+        core->inode = file->inode;
+    }
+    core->claims = xkv__claims_new();
+    if (xkv__options_copy(&core->options, &absolute) == XKV_OK && core->claims)
+        return core;
+    xkv__file_close(file, true);
+    core_free(core);
+    return NULL;
+}
+
+/* Opens the backend and, where it is needed, the writer. */
+static int core_start(struct core *core) {
+    int error = core->file ? xkv__lmdb_open(&core->options, core->file, &core->backend)
+                           : xkv__mem_open(&core->backend);
+
     if (error != XKV_OK)
         return error;
     core->backend->options = &core->options;
@@ -481,46 +527,60 @@ static int core_start(struct core *core, xkv__file *file) {
     return error;
 }
 
-/* A new core in the registry. Takes over the file. */
-static int core_open(const xkv_options *options, xkv__file *file, struct core **out) {
-    struct core *core = xkv__alloc(sizeof *core);
-    xkv_options absolute = *options;
-    int error = XKV_E_STORE_FULL;
+/* All that follow down to the handles are called with the registry's lock. */
 
-    if (core)
-        memset(core, 0, sizeof *core);
-    if (!core || monitor_init(&core->mutex, &core->arrived) != XKV_OK) {
-        xkv__free(core);
-        xkv__file_close(file, true);
-        return error;
-    }
-    list_init(&core->waiting);
-    if (file)
-        absolute.path = file->path;
-    error = xkv__options_copy(&core->options, &absolute);
-    if (error != XKV_OK)
-        xkv__file_close(file, true);
-    else
-        error = core_start(core, file);
-    if (error != XKV_OK) {
+static void core_drop(struct core *core) {
+    if (--core->handles == 0)
         core_free(core);
-        return error;
-    }
+}
+
+/* Leaves a core that could not be opened, with the error. */
+static int core_leave(struct core *core) {
+    int error = core->error;
+
+    xkv__fail(error, "%s", core->reason ? core->reason : xkv_error_text(error));
+    core_drop(core);
+    return error;
+}
+
+static int core_fail(struct core *core, int error) {
+    core->state = FAILED;
+    core->error = error;
+    core->reason = xkv__strdup(xkv__reason(error));
+    leave_registry(core);
+    pthread_cond_broadcast(&registry_changed);
+    return core_leave(core);
+}
+
+/* A new core, with one handle. Takes over the file. */
+static int core_open(const xkv_options *options, xkv__file *file, struct core **out) {
+    struct core *core = core_new(options, file);
+
+    if (!core)
+        return XKV_E_STORE_FULL;
+    core->handles = 1;
     core->next = registry;
     registry = core;
+    pthread_mutex_unlock(&registry_mutex);
+    int error = core_start(core);
+    pthread_mutex_lock(&registry_mutex);
+    if (error != XKV_OK)
+        return core_fail(core, error);
+    core->state = OPEN;
+    pthread_cond_broadcast(&registry_changed);
     *out = core;
     return XKV_OK;
 }
 
 static void core_close(struct core *core) {
-    struct core **link = &registry;
-
-    while (*link != core)
-        link = &(*link)->next;
-    *link = core->next;
+    core->state = CLOSING;
+    pthread_mutex_unlock(&registry_mutex);
     if (core->queues)
         stop_writer(core);
     core->backend->ops->close(core->backend);
+    pthread_mutex_lock(&registry_mutex);
+    leave_registry(core);
+    pthread_cond_broadcast(&registry_changed);
     core_free(core);
 }
 
@@ -539,30 +599,53 @@ static int check_same(const xkv_options *first, const xkv_options *options) {
                      disk ? "path" : "name");
 }
 
-static int find_or_open_disk(const xkv_options *options, struct core **core) {
-    xkv__file *file;
+/* One more handle on a core that is not being closed, once it is open. */
+static int core_join(struct core *core, const xkv_options *options) {
+    int error = check_same(&core->options, options);
 
-    *core = find_path(options->path);
-    if (*core)
-        return check_same(&(*core)->options, options);
-    int error = xkv__file_open(options, &file);
     if (error != XKV_OK)
         return error;
-    *core = find_file(file->device, file->inode);
-    if (!*core)
-        return core_open(options, file, core);
-    /* By a path that only led there once its directories had been made. */
-    xkv__file_close(file, false);
-    xkv__file_label((*core)->file);
-    return check_same(&(*core)->options, options);
+    core->handles++;
+    while (core->state == OPENING)
+        pthread_cond_wait(&registry_changed, &registry_mutex);
+    return core->state == OPEN ? XKV_OK : core_leave(core);
 }
 
-/* The core for options, whether it was open or not. */
+/* The core for options if there is one; else, for a disk store, its file. */
+static int look_up(const xkv_options *options, struct core **core, xkv__file **file) {
+    *file = NULL;
+    *core = options->backend == XKV_BACKEND_DISK ? find_path(options->path)
+                                                 : find_memory(options->name);
+    if (*core || options->backend != XKV_BACKEND_DISK)
+        return XKV_OK;
+    int error = xkv__file_open(options, file);
+    if (error == XKV_OK)
+        *core = find_file((*file)->device, (*file)->inode);
+    return error;
+}
+
+/* A handle on the core for options, whether that was open or not. */
 static int find_or_open(const xkv_options *options, struct core **core) {
-    if (options->backend == XKV_BACKEND_DISK)
-        return find_or_open_disk(options, core);
-    *core = find_memory(options->name);
-    return *core ? check_same(&(*core)->options, options) : core_open(options, NULL, core);
+    xkv__file *file;
+
+    for (;;) {
+        int error = look_up(options, core, &file);
+        if (error != XKV_OK)
+            return error;
+        if (!*core)
+            return core_open(options, file, core);
+        bool twice =
+            file != NULL; /* by a path that only led there once its directories had been made */
+        xkv__file_close(file, false);
+        if ((*core)->state == CLOSING) {
+            pthread_cond_wait(&registry_changed, &registry_mutex);
+            continue;
+        }
+        error = core_join(*core, options);
+        if (error == XKV_OK && twice)
+            xkv__file_label((*core)->file);
+        return error;
+    }
 }
 
 /* -- Handles ----------------------------------------------------------------- */
@@ -658,9 +741,7 @@ int xkv_open(const xkv_options *options, xkv_store **out, char *message, size_t 
                             xkv_error_text(XKV_E_STORE_FULL));
     pthread_mutex_lock(&registry_mutex);
     error = find_or_open(&effective, &store->core);
-    if (error == XKV_OK)
-        store->core->handles++;
-    else if (!registry)
+    if (error != XKV_OK && !registry)
         xkv__reclaim_finish(); /* of an index that was built in vain */
     pthread_mutex_unlock(&registry_mutex);
     if (error != XKV_OK) {
