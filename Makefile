@@ -164,7 +164,7 @@ check: ## formatting, warnings, exported symbols, dependencies
 K6 ?=
 
 .PHONY: bench
-bench: setup-bench all build/release/bench/libxkv ## measure (five minutes; K6=path: another k6 beside ours)
+bench: setup-bench all build/release/bench/libxkv ## measure (seven minutes; K6=path: another k6 beside ours, twice that)
 	@$(MAKE) --no-print-directory build/bench/k6-redis || echo "not built; measuring without Redis"
 	@bench/run.sh ./k6 $(K6)
 

@@ -231,19 +231,6 @@ static void test_content_survives(void **state) {
 
 /* -- Waiting by the library's own clock -------------------------------------- */
 
-/* Another process that holds a store for writing until its input ends. */
-static int hold(const char *path) {
-    xkv_options options = disk_options(path);
-    xkv_store *store = must_open(&options);
-
-    printf("open\n");
-    fflush(stdout);
-    while (getchar() != EOF)
-        continue;
-    xkv_close(store);
-    return 0;
-}
-
 static _Atomic uint64_t fake_ms;
 
 static uint64_t fast_clock(void) {
@@ -278,7 +265,7 @@ int main(int argc, char *argv[]) {
     };
 
     if (argc == 3 && strcmp(argv[1], "hold") == 0)
-        return hold(argv[2]);
+        return child_hold(argv[2]);
     test_begin(argv);
     xkv_set_hooks(&failing_hooks);
     return test_end(cmocka_run_group_tests(tests, NULL, NULL));

@@ -327,18 +327,6 @@ static void test_several_stores(void **state) {
 
 /* -- Readers without the lock file ------------------------------------------- */
 
-static int hold(const char *path) {
-    xkv_options options = disk_options(path);
-    xkv_store *store = must_open(&options);
-
-    printf("open\n");
-    fflush(stdout);
-    while (getchar() != EOF)
-        continue;
-    xkv_close(store);
-    return 0;
-}
-
 /* Where it may not be opened, a reader keeps writers out, or is kept out. */
 static void test_reader_without_the_lock_file(void **state) {
     static const int numbers[] = {EROFS, EACCES};
@@ -476,7 +464,7 @@ int main(int argc, char *argv[]) {
     };
 
     if (argc == 3 && strcmp(argv[1], "hold") == 0)
-        return hold(argv[2]);
+        return child_hold(argv[2]);
     test_begin(argv);
     xkv_set_hooks(&hooks);
     return test_end(cmocka_run_group_tests(tests, NULL, NULL));
