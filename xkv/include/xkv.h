@@ -240,9 +240,14 @@ typedef struct xkv_store xkv_store;
  * A disk store's file is created with mode 0600 if it is missing, its parent
  * directories too. A file that is not a regular file, is reached through a
  * symbolic link, has several hard links, or is not a store of this library is
- * refused and left as it is. One process writes; another that wants to waits up to timeout_ms. Any
- * number of processes may read (read_only) beside it, and see its commits; all
- * together may run 510 reading commands at the same moment, and more wait.
+ * refused and left as it is. One process writes; another that wants to waits up
+ * to timeout_ms. Any number of processes may read (read_only) beside it, and see
+ * its commits; all together may run 510 reading commands at the same moment, and
+ * more wait.
+ *
+ * Any thread may call it at any time. While another thread is opening the same
+ * store it waits for that, and has the same outcome; while it is being closed, for
+ * the end of that; for other stores never.
  *
  * Returns XKV_OK and a handle in *store, to be given to xkv_close; else *store
  * is NULL and message (at most size bytes, NUL included) says what to do:
