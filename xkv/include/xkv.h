@@ -247,7 +247,8 @@ typedef struct xkv_store xkv_store;
  *
  * Any thread may call it at any time. While another thread is opening the same
  * store it waits for that, and has the same outcome; while it is being closed, for
- * the end of that; for other stores never.
+ * the end of that. It does not wait for other stores, but for the last one of the
+ * process to have its memory freed, if that was closed just then.
  *
  * Returns XKV_OK and a handle in *store, to be given to xkv_close; else *store
  * is NULL and message (at most size bytes, NUL included) says what to do:
