@@ -7,5 +7,5 @@ import "embed"
 // change, and makes "go mod vendor" take them along. The blank variable keeps
 // them out of the binary.
 //
-//go:embed include/*.h src/*.c src/*.h
+//go:embed include/*.h src/*.c src/*/*.c src/*/*.h
 var _ embed.FS

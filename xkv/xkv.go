@@ -20,12 +20,14 @@ package xkv
 #include "xkv.h"
 
 // All of a call that is no pointer, and what comes back. To Go's checks the
-// addresses in it are numbers.
+// addresses in it are numbers. The arguments stand in the order of the table, which
+// alone says what they are.
 typedef struct {
-	uint32_t op, flags;
-	int32_t expect, pending, status;
-	size_t key_len, value_len, expected_len, items_len, prefix_len, cursor_len, owner_len;
-	int64_t delta, limit, count, ttl_ms;
+	int op, expect;
+	xkv_arguments flags;
+	int pending, status;
+	size_t sizes[XKV_BYTES_MOST];
+	int64_t numbers[XKV_NUMBERS_MOST];
 	size_t buffer_size;
 	uint64_t tag;
 
@@ -34,33 +36,24 @@ typedef struct {
 	size_t len;
 } xkvgo_call;
 
+_Static_assert(XKV_BYTES_MOST == 5, "xkvgo_submit takes as many pointers");
+
 // The command is put together here, on the C stack: Go must not hand over
 // memory that holds pointers to other Go memory.
-static void xkvgo_submit(xkv_store *store, xkv_queue *queue, xkvgo_call *call, const char *key,
-                         const char *value, const char *expected, const char *items,
-                         const char *prefix, const char *cursor, const char *owner,
-                         char *buffer) {
-	xkv_command command = {
-		.op = (int)call->op,
-		.key = {key, call->key_len},
-		.value = {value, call->value_len},
-		.expected = {expected, call->expected_len},
-		.items = {items, call->items_len},
-		.prefix = {prefix, call->prefix_len},
-		.cursor = {cursor, call->cursor_len},
-		.owner = {owner, call->owner_len},
-		.delta = call->delta,
-		.limit = call->limit,
-		.count = call->count,
-		.ttl_ms = call->ttl_ms,
-		.expect = call->expect,
-		.repeats = !(call->flags & XKV_ARG_UNIQUE),
-		.all_or_nothing = call->flags & XKV_ARG_ALL_OR_NOTHING,
-		.keep_key = !(call->flags & XKV_ARG_DELETE_KEY),
-		.include_current = call->flags & XKV_ARG_INCLUDE_CURRENT,
+static void xkvgo_submit(xkv_store *store, xkv_queue *queue, xkvgo_call *call, const char *first,
+                         const char *second, const char *third, const char *fourth,
+                         const char *fifth, char *buffer) {
+	const xkv_bytes bytes[] = {
+		{first, call->sizes[0]},
+		{second, call->sizes[1]},
+		{third, call->sizes[2]},
+		{fourth, call->sizes[3]},
+		{fifth, call->sizes[4]},
 	};
+	xkv_command command = {.op = call->op, .expect = call->expect};
 	xkv_reply reply;
 
+	xkv_command_fill(&command, bytes, call->numbers, call->flags);
 	xkv_reply_init(&reply, buffer, call->buffer_size);
 	call->pending = xkv_submit(store, &command, &reply, queue, call->tag) == XKV_PENDING;
 	call->status = reply.status;
@@ -83,7 +76,27 @@ static void xkvgo_notice(const char *text) { xkvgoNotice((char *)text); }
 
 static void xkvgo_take_notices(void) { xkv_set_notice(xkvgo_notice); }
 
-static int xkvgo_read_duration(int op, unsigned argument, const char *text, size_t len, int64_t *ms,
+void xkvgoProgress(xkv_progress *progress); // see notice.go
+
+static void xkvgo_progress(const xkv_progress *progress, void *nothing) {
+	(void)nothing;
+	xkvgoProgress((xkv_progress *)progress);
+}
+
+static void xkvgo_take_progress(int64_t every_ms) {
+	xkv_set_progress(xkvgo_progress, NULL, every_ms);
+}
+
+int xkvgoDial(xkv_dial *to, intptr_t socket, char *message, size_t size); // see dial.go
+
+static int xkvgo_dial(const xkv_dial *to, intptr_t socket, void *nothing, char *message, size_t size) {
+	(void)nothing;
+	return xkvgoDial((xkv_dial *)to, socket, message, size);
+}
+
+static void xkvgo_take_dialer(void) { xkv_set_dialer(xkvgo_dial, NULL); }
+
+static int xkvgo_read_duration(int op, xkv_arguments argument, const char *text, size_t len, int64_t *ms,
                                char *message) {
 	return xkv_read_duration(op, argument, (xkv_bytes){text, len}, ms, message, XKV_MESSAGE_SIZE);
 }
@@ -99,10 +112,13 @@ static void xkvgo_free(uintptr_t owned) {
 import "C"
 
 import (
-	"bytes"
 	"strings"
+	"time"
 	"unsafe"
 )
+
+// Before anything is opened.
+func init() { C.xkvgo_take_dialer() }
 
 // Version is that of the library, and of the module: "0.1.0".
 func Version() string { return C.GoString(C.xkv_version()) }
@@ -124,6 +140,7 @@ const (
 	ValueParse         Code = C.XKV_E_VALUE_PARSE
 	StoreClosed        Code = C.XKV_E_STORE_CLOSED
 	StoreFull          Code = C.XKV_E_STORE_FULL
+	ServerUnavailable  Code = C.XKV_E_SERVER_UNAVAILABLE
 	DiskStoreCorrupt   Code = C.XKV_E_DISK_STORE_CORRUPT
 	MetricsUnavailable Code = C.XKV_E_METRICS_UNAVAILABLE
 	Internal           Code = C.XKV_E_INTERNAL
@@ -138,27 +155,10 @@ type Error struct {
 func (e *Error) Error() string { return e.Code.Name() + ": " + e.Message }
 
 // Argument is a set of the arguments that a command takes, a bit for each.
-type Argument uint
+type Argument uint64
 
-// The arguments that are told apart by more than their kind.
-const (
-	Key    Argument = C.XKV_ARG_KEY
-	Value  Argument = C.XKV_ARG_VALUE
-	Old    Argument = C.XKV_ARG_OLD
-	New    Argument = C.XKV_ARG_NEW
-	Delta  Argument = C.XKV_ARG_DELTA
-	Claim  Argument = C.XKV_ARG_CLAIM
-	Claims Argument = C.XKV_ARG_CLAIMS
-	Prefix Argument = C.XKV_ARG_PREFIX
-	Limit  Argument = C.XKV_ARG_LIMIT
-	Cursor Argument = C.XKV_ARG_CURSOR
-	Count  Argument = C.XKV_ARG_COUNT
-	Owner  Argument = C.XKV_ARG_OWNER
-	TTL    Argument = C.XKV_ARG_TTL
-)
-
-// Boolean arguments that are true unless something else is said.
-const trueByDefault = C.XKV_ARG_UNIQUE | C.XKV_ARG_DELETE_KEY
+// Timeout is the argument that says how long a call may wait.
+const Timeout Argument = C.XKV_ARG_TIMEOUT
 
 // ArgumentKind says how an argument is read.
 type ArgumentKind int
@@ -167,42 +167,48 @@ type ArgumentKind int
 const (
 	KindKey      ArgumentKind = C.XKV_KIND_KEY
 	KindValue    ArgumentKind = C.XKV_KIND_VALUE
+	KindExpected ArgumentKind = C.XKV_KIND_EXPECTED
 	KindText     ArgumentKind = C.XKV_KIND_TEXT
 	KindInteger  ArgumentKind = C.XKV_KIND_INTEGER
 	KindDuration ArgumentKind = C.XKV_KIND_DURATION
 	KindBoolean  ArgumentKind = C.XKV_KIND_BOOLEAN
 	KindKeys     ArgumentKind = C.XKV_KIND_KEYS
 	KindEntries  ArgumentKind = C.XKV_KIND_ENTRIES
+	KindTexts    ArgumentKind = C.XKV_KIND_TEXTS
 	KindClaim    ArgumentKind = C.XKV_KIND_CLAIM
 	KindClaims   ArgumentKind = C.XKV_KIND_CLAIMS
 )
 
-// ArgumentInfo is a row of the library's table of arguments.
+// ArgumentInfo is a row of the library's table of arguments, for one operation.
 type ArgumentInfo struct {
-	Bit      Argument
-	Name     string
-	Kind     ArgumentKind
-	Min, Max int64 // of an integer or a duration
+	Bit       Argument
+	Name      string
+	Kind      ArgumentKind
+	Words     string // what it must be
+	Min, Max  int64  // of an integer or a duration; of a text, Min is 1 if it must not be empty
+	Default   bool   // of a boolean
+	TypeError Code   // of a value of another type
+	Slot      int    // where it goes in a Command, among what is bytes or what is a number
 }
 
-// Describe returns the rows of the arguments in a set, in the order of the bits.
-func (a Argument) Describe() []ArgumentInfo {
-	var rows []ArgumentInfo
-	for n := range C.XKV_ARGUMENTS {
-		bit := Argument(1) << n
-		if a&bit == 0 {
-			continue
-		}
-		info := C.xkv_argument_describe(C.uint(bit))
-		rows = append(rows, ArgumentInfo{
-			Bit:  bit,
-			Name: C.GoString(info.name),
-			Kind: ArgumentKind(info.kind),
-			Min:  int64(info.min),
-			Max:  int64(info.max),
-		})
+// describe returns the row of one argument of an operation, but for its slot.
+func describe(op int, bit Argument) ArgumentInfo {
+	info := C.xkv_argument_describe(C.xkv_arguments(bit))
+	var least, most C.int64_t
+	C.xkv_argument_range(C.int(op), C.xkv_arguments(bit), &least, &most)
+	if ArgumentKind(info.kind) == KindText {
+		least = info.min
 	}
-	return rows
+	return ArgumentInfo{
+		Bit:       bit,
+		Name:      C.GoString(info.name),
+		Kind:      ArgumentKind(info.kind),
+		Words:     C.GoString(info.words),
+		Min:       int64(least),
+		Max:       int64(most),
+		Default:   info.kind == C.XKV_KIND_BOOLEAN && info.standard != 0,
+		TypeError: Code(info.type_error),
+	}
 }
 
 // KeyMax is how many bytes a key may have, ItemsMax how many the lists that go
@@ -224,6 +230,7 @@ const (
 	ReplyValue   ReplyKind = C.XKV_REPLY_VALUE
 	ReplyKey     ReplyKind = C.XKV_REPLY_KEY
 	ReplyItems   ReplyKind = C.XKV_REPLY_ITEMS
+	ReplyFound   ReplyKind = C.XKV_REPLY_FOUND
 	ReplyReport  ReplyKind = C.XKV_REPLY_REPORT
 )
 
@@ -245,42 +252,74 @@ const (
 
 // Operation is a row of the library's table of commands.
 type Operation struct {
-	Op        int
-	Name      string
-	Arguments Argument // positional, in the order of the bits
-	Required  Argument // fields of the options argument behind them
-	Optional  Argument
-	Flags     Argument // those of the fields that are true by default
-	LimitMax  int64    // the largest limit, 0 where there is none
-	Reads     bool     // it changes nothing, and need not wait for those that do
-	Reply     ReplyKind
+	Op         int
+	Name       string
+	Positional []ArgumentInfo
+	Fields     []ArgumentInfo // of the options argument behind them
+	Required   Argument       // those of the fields that must be given
+	Flags      Argument       // booleans that are true by default
+	Reply      ReplyKind
+	OfFiles    bool // it reads or writes a file
+	Searches   bool // it may find nothing: then the reply's number is 0
 }
 
 // Operations returns the table of commands.
 func Operations() []Operation {
 	operations := make([]Operation, C.XKV_OP_END)
 	for op := range operations {
-		info := C.xkv_op_describe(C.int(op))
-		operations[op] = Operation{
-			Op:        op,
-			Name:      C.GoString(info.name),
-			Arguments: Argument(info.arguments),
-			Required:  Argument(info.required),
-			Optional:  Argument(info.optional),
-			Flags:     Argument(info.required|info.optional) & trueByDefault,
-			LimitMax:  int64(info.limit_max),
-			Reads:     info.access == C.XKV_ACCESS_READ || info.access == C.XKV_ACCESS_SCAN,
-			Reply:     ReplyKind(info.reply),
-		}
+		operations[op] = newOperation(op)
 	}
 	return operations
+}
+
+func newOperation(op int) Operation {
+	info := C.xkv_op_describe(C.int(op))
+	o := Operation{
+		Op:       op,
+		Name:     C.GoString(info.name),
+		Required: Argument(info.required),
+		Reply:    ReplyKind(info.reply),
+		OfFiles:  info.access == C.XKV_ACCESS_EXPORT || info.access == C.XKV_ACCESS_IMPORT,
+		Searches: bool(info.searches),
+	}
+	positional, slots := Argument(info.arguments), [2]int{}
+	fields := Argument(info.required | info.optional)
+	for bit := Argument(1); bit <= positional|fields; bit <<= 1 {
+		if (positional|fields)&bit == 0 {
+			continue
+		}
+		row := describe(op, bit)
+		row.takeSlot(&slots)
+		if row.Default {
+			o.Flags |= bit
+		}
+		if positional&bit != 0 {
+			o.Positional = append(o.Positional, row)
+		} else {
+			o.Fields = append(o.Fields, row)
+		}
+	}
+	return o
+}
+
+// takeSlot takes the next slot for a number, or for bytes.
+func (a *ArgumentInfo) takeSlot(slots *[2]int) {
+	kind := 0
+	switch a.Kind {
+	case KindBoolean:
+		return
+	case KindInteger, KindDuration:
+		kind = 1
+	}
+	a.Slot = slots[kind]
+	slots[kind]++
 }
 
 // CheckInteger says what is wrong with an integer or duration of an operation.
 func CheckInteger(op int, argument Argument, number int64) error {
 	message := newMessage()
 	defer C.free(unsafe.Pointer(message))
-	return failure(C.xkv_check_integer(C.int(op), C.uint(argument), C.int64_t(number),
+	return failure(C.xkv_check_integer(C.int(op), C.xkv_arguments(argument), C.int64_t(number),
 		message, C.XKV_MESSAGE_SIZE), message)
 }
 
@@ -289,7 +328,7 @@ func ReadDuration(op int, argument Argument, duration string) (int64, error) {
 	message := newMessage()
 	defer C.free(unsafe.Pointer(message))
 	var ms C.int64_t
-	code := C.xkvgo_read_duration(C.int(op), C.uint(argument), text(duration),
+	code := C.xkvgo_read_duration(C.int(op), C.xkv_arguments(argument), text(duration),
 		C.size_t(len(duration)), &ms, message)
 	return int64(ms), failure(code, message)
 }
@@ -429,6 +468,13 @@ func TakeNotices(tell func(text string)) {
 	C.xkvgo_take_notices()
 }
 
+// TakeProgress has tell called, from time to time, by each command that reads or writes a
+// file and takes longer than that. It may be called by several at once.
+func TakeProgress(every time.Duration, tell func(Progress)) {
+	progress.Store(&tell)
+	C.xkvgo_take_progress(C.int64_t(every.Milliseconds()))
+}
+
 // SetStream says which virtual user this handle is of, for the option seed.
 func (s *Store) SetStream(stream int64) {
 	C.xkv_store_stream(s.handle, C.uint64_t(stream))
@@ -442,10 +488,24 @@ func (s *Store) SameStore(other *Store) bool {
 	return bool(C.xkv_same_store(s.handle, other.handle))
 }
 
+// Serialization says what the values of a store are.
+type Serialization int
+
+// The serializations.
+const (
+	SerializationJSON   Serialization = C.XKV_JSON
+	SerializationString Serialization = C.XKV_STRING
+	SerializationBinary Serialization = C.XKV_BINARY
+)
+
+// String is the name that scripts use.
+func (s Serialization) String() string { return C.GoString(C.xkv_serialization_name(C.int(s))) }
+
 // Options is what a store was opened with, as far as the Go side needs it.
 type Options struct {
-	Memory        bool // else on disk
-	Serialization int  // 0 json, 1 string, 2 binary
+	Backend       string // its name
+	Outlasts      bool   // the process: it is not in its memory
+	Serialization Serialization
 	TrackKeys     bool
 	ReadOnly      bool
 	Metrics       bool // emit metrics per call
@@ -458,16 +518,23 @@ func (s *Store) Options() Options {
 
 func newOptions(options *C.xkv_options) Options {
 	return Options{
-		Memory:        options.backend == C.XKV_BACKEND_MEMORY,
-		Serialization: int(options.serialization),
+		Backend:       C.GoString(C.xkv_backend_name(options.backend)),
+		Outlasts:      options.backend != C.XKV_BACKEND_MEMORY,
+		Serialization: Serialization(options.serialization),
 		TrackKeys:     bool(options.track_keys),
 		ReadOnly:      bool(options.read_only),
 		Metrics:       bool(options.metrics_operations),
 	}
 }
 
-// Waits tells whether commands of this store may be queued.
-func (s *Store) Waits() bool { return bool(C.xkv_waits(s.handle)) }
+// Waits tells whether an operation always has to be queued in this store.
+func (s *Store) Waits(op int) bool { return bool(C.xkv_waits(s.handle, C.int(op))) }
+
+// Cancel takes back what was submitted with a tag, if it has not taken effect. Its
+// completion tells.
+func (s *Store) Cancel(queue *Queue, tag uint64) {
+	C.xkv_cancel(s.handle, queue.handle, C.uint64_t(tag))
+}
 
 // CheckEntry says why the store would not take an entry of setMany, or nil.
 func (s *Store) CheckEntry(key, value []byte) error {
@@ -487,45 +554,44 @@ const (
 	ExpectAbsentOrValue Expect = C.XKV_EXPECT_ABSENT_OR_VALUE
 )
 
-// Command is an operation with its arguments. It must not change during Submit.
+// Command is an operation with its arguments, each in the slot that its row says. It
+// is kept as it crosses into C. It must not change during Submit.
 type Command struct {
-	Op                         int
-	Key, Prefix, Cursor, Owner string
-	Value                      []byte // also the new one of compareAndSwap
-	Expected                   []byte // the old one
-	Items                      []byte // keys, entries or claims, see AppendEntry
-	Delta, Limit, Count, TTL   int64
-	Expect                     Expect
-	Flags                      Argument // the boolean arguments that are true
+	call C.xkvgo_call
+	data [C.XKV_BYTES_MOST]*C.char
 }
 
-// Text is where a text argument stands.
-func (c *Command) Text(argument Argument) *string {
-	switch argument {
-	case Key:
-		return &c.Key
-	case Cursor:
-		return &c.Cursor
-	case Owner:
-		return &c.Owner
-	default:
-		return &c.Prefix
+// Begin begins an empty command, with the booleans that are true by default.
+func (c *Command) Begin(o *Operation) {
+	c.call.op, c.call.flags = C.int(o.Op), C.xkv_arguments(o.Flags)
+}
+
+// SetText sets an argument that is text.
+func (c *Command) SetText(slot int, s string) {
+	c.data[slot], c.call.sizes[slot] = text(s), C.size_t(len(s))
+}
+
+// SetBytes sets a value, or items: see AppendEntry.
+func (c *Command) SetBytes(slot int, b []byte) {
+	c.data[slot], c.call.sizes[slot] = address(b), C.size_t(len(b))
+}
+
+// SetNumber sets an integer or a duration.
+func (c *Command) SetNumber(slot int, number int64) { c.call.numbers[slot] = C.int64_t(number) }
+
+// Number is an integer or a duration that was set, else 0.
+func (c *Command) Number(slot int) int64 { return int64(c.call.numbers[slot]) }
+
+// SetFlag sets a boolean.
+func (c *Command) SetFlag(flag Argument, value bool) {
+	c.call.flags &^= C.xkv_arguments(flag)
+	if value {
+		c.call.flags |= C.xkv_arguments(flag)
 	}
 }
 
-// Integer is where an integer argument stands.
-func (c *Command) Integer(argument Argument) *int64 {
-	switch argument {
-	case Delta:
-		return &c.Delta
-	case Count:
-		return &c.Count
-	case TTL:
-		return &c.TTL
-	default:
-		return &c.Limit
-	}
-}
+// Expect says what must be there; a value, if nothing is said.
+func (c *Command) Expect(e Expect) { c.call.expect = C.int(e) }
 
 // Reply is what came of a command. Data is the result, or the message if Code
 // is not OK; it is valid until Release, or the next use of the buffer.
@@ -545,24 +611,15 @@ func (r *Reply) Release() {
 }
 
 // Submit runs a command, or queues it and returns true: then the queue will
-// return the tag. Small results land in buffer.
+// return the tag. Without a queue, true means that it has to be queued, and that
+// nothing was done. Small results land in buffer.
 func (s *Store) Submit(command *Command, buffer []byte, queue *Queue, tag uint64,
 	reply *Reply,
 ) (pending bool) {
-	call := C.xkvgo_call{
-		op: C.uint32_t(command.Op), flags: C.uint32_t(command.Flags),
-		expect:  C.int32_t(command.Expect),
-		key_len: C.size_t(len(command.Key)), value_len: C.size_t(len(command.Value)),
-		expected_len: C.size_t(len(command.Expected)), items_len: C.size_t(len(command.Items)),
-		prefix_len: C.size_t(len(command.Prefix)), cursor_len: C.size_t(len(command.Cursor)),
-		owner_len: C.size_t(len(command.Owner)),
-		delta:     C.int64_t(command.Delta), limit: C.int64_t(command.Limit),
-		count: C.int64_t(command.Count), ttl_ms: C.int64_t(command.TTL),
-		buffer_size: C.size_t(len(buffer)), tag: C.uint64_t(tag),
-	}
-	C.xkvgo_submit(s.handle, queue.handle, &call, text(command.Key), address(command.Value),
-		address(command.Expected), address(command.Items), text(command.Prefix),
-		text(command.Cursor), text(command.Owner), address(buffer))
+	call := &command.call
+	call.buffer_size, call.tag = C.size_t(len(buffer)), C.uint64_t(tag)
+	C.xkvgo_submit(s.handle, queue.orNone(), &command.call, command.data[0], command.data[1],
+		command.data[2], command.data[3], command.data[4], address(buffer))
 	if call.pending != 0 {
 		return true
 	}
@@ -588,41 +645,4 @@ func address(b []byte) *C.char { return (*C.char)(unsafe.Pointer(unsafe.SliceDat
 // cBytes is a view of C memory.
 func cBytes(data C.uintptr_t, size C.size_t) []byte {
 	return unsafe.Slice(*(**byte)(unsafe.Pointer(&data)), int(size))
-}
-
-// Queue is where queued commands come back.
-type Queue struct {
-	handle *C.xkv_queue
-	batch  *C.xkv_completion
-}
-
-// As many completions are fetched from C at once.
-const batchSize = 64
-
-// NewQueue makes a queue; nil if memory is short.
-func NewQueue() *Queue {
-	queue := &Queue{
-		handle: C.xkv_queue_new(),
-		batch:  (*C.xkv_completion)(C.malloc(batchSize * C.sizeof_xkv_completion)),
-	}
-	if queue.handle == nil || queue.batch == nil {
-		return nil
-	}
-	return queue
-}
-
-// Collect waits for finished commands and calls done for each, with a reply
-// that owns its memory in Go. It returns how many there were.
-func (q *Queue) Collect(done func(tag uint64, reply Reply)) int {
-	count := int(C.xkv_completions(q.handle, q.batch, batchSize, -1))
-	for _, completion := range unsafe.Slice(q.batch, count) {
-		reply := Reply{Code: Code(completion.reply.status), Number: int64(completion.reply.number)}
-		if completion.reply.len > 0 {
-			data := C.uintptr_t(uintptr(completion.reply.data))
-			reply.Data = bytes.Clone(cBytes(data, completion.reply.len))
-		}
-		C.xkv_reply_clear(&completion.reply)
-		done(uint64(completion.tag), reply)
-	}
-	return count
 }

@@ -1,0 +1,11 @@
+// cgo compiles only this folder: see sources.go.
+#include "src/command/check.c"
+#include "src/command/commands.c"
+#include "src/command/cursor.c"
+#include "src/command/items.c"
+#include "src/command/json.c"
+#include "src/command/options.c"
+#include "src/command/quantity.c"
+#include "src/command/scalar.c"
+#include "src/command/set.c"
+#include "src/command/told.c"

@@ -1,0 +1,10 @@
+// cgo compiles only this folder: see sources.go.
+#include "src/formats/bolt.c"
+#include "src/formats/columns.c"
+#include "src/formats/csv.c"
+#include "src/formats/csv_write.c"
+#include "src/formats/foreign.c"
+#include "src/formats/json_text.c"
+#include "src/formats/jsonl.c"
+#include "src/formats/reader.c"
+#include "src/formats/rows.c"

@@ -1,0 +1,2 @@
+// cgo compiles only this folder: see sources.go.
+#include "src/kinds.c"

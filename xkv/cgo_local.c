@@ -1,0 +1,13 @@
+// cgo compiles only this folder: see sources.go.
+#include "src/local/change.c"
+#include "src/local/choose.c"
+#include "src/local/claiming.c"
+#include "src/local/claims.c"
+#include "src/local/committer.c"
+#include "src/local/engine.c"
+#include "src/local/insight.c"
+#include "src/local/local.c"
+#include "src/local/many.c"
+#include "src/local/positions.c"
+#include "src/local/single.c"
+#include "src/local/waiting.c"

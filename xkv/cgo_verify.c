@@ -1,2 +1,0 @@
-// cgo compiles only this folder: see sources.go.
-#include "src/verify.c"

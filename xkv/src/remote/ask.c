@@ -1,0 +1,630 @@
+/*
+ * ask.c - what a server is asked; see protocol.h
+ *
+ * A row of the table says, for each operation, what it is on the server, how many of the
+ * partition's keys it uses, and what follows them. What is said is first put together as
+ * pieces, each of which becomes one bulk string, so that it is known how many they are
+ * and how much room they take; then they are written without looking at that again. Lists
+ * are written from the command's items, behind all else.
+ */
+#include "base/error.h"
+#include "base/random.h"
+#include "base/sys.h"
+#include "command/cursor.h"
+#include "command/told.h"
+#include "remote/scripts.h"
+#include "remote/spread.h"
+
+/* -- Numbers and bulk strings ---------------------------------------------------- */
+
+enum {
+    DIGITS_MAX = 20,
+    HEAD_MAX = DIGITS_MAX + 3, /* "$", digits, an end of line */
+    FRAME_MAX = HEAD_MAX + 2,  /* of a bulk string, all but its bytes */
+    PIECES_MAX = 24,
+    NUMBERS_MAX = 8
+};
+
+/* Most numbers are lengths of one or two digits. */
+static unsigned char *write_digits(unsigned char *at, uint64_t number) {
+    unsigned char digits[DIGITS_MAX];
+    size_t first = DIGITS_MAX;
+
+    if (number < 100) {
+        if (number >= 10)
+            *at++ = (unsigned char)('0' + number / 10);
+        *at = (unsigned char)('0' + number % 10);
+        return at + 1;
+    }
+    do
+        digits[--first] = (unsigned char)('0' + number % 10);
+    while (number /= 10);
+    memcpy(at, digits + first, DIGITS_MAX - first);
+    return at + DIGITS_MAX - first;
+}
+
+static unsigned char *write_signed(unsigned char *at, int64_t number) {
+    if (number >= 0)
+        return write_digits(at, (uint64_t)number);
+    *at = '-';
+    return write_digits(at + 1, 0 - (uint64_t)number);
+}
+
+static unsigned char *write_end(unsigned char *at) {
+    at[0] = '\r';
+    at[1] = '\n';
+    return at + 2;
+}
+
+/* "*3", "$12": how many there are, or how long it is. */
+static unsigned char *write_head(unsigned char *at, char kind, size_t number) {
+    *at = (unsigned char)kind;
+    return write_end(write_digits(at + 1, number));
+}
+
+static unsigned char *write_bytes(unsigned char *at, xkv_bytes bytes) {
+    if (bytes.len > 0)
+        memcpy(at, bytes.data, bytes.len);
+    return at + bytes.len;
+}
+
+static unsigned char *write_bulk(unsigned char *at, xkv_bytes bytes) {
+    at = write_head(at, '$', bytes.len);
+    return write_end(write_bytes(at, bytes));
+}
+
+/* -- Pieces ---------------------------------------------------------------------- */
+
+/* One bulk string: bytes, with one more before or behind them if that is not 0. */
+struct piece {
+    xkv_bytes bytes;
+    char before, behind;
+    bool is_bound; /* the least text behind all that start with the bytes */
+};
+
+/* Writes the members that one item of a list becomes. */
+typedef unsigned char *item_writer(unsigned char *at, const xkv_item *item);
+
+/* What is to be said. */
+struct speech {
+    const xkv__dialect *dialect;
+    const xkv__exchange *exchange;
+    const struct xkv__spread *spread; /* of what others are asked, too; or NULL */
+    const xkv_command *command;
+    const xkv__partition *partition;
+    unsigned place;          /* of the partition */
+    xkv__position *position; /* room for a cursor's */
+    int error;
+
+    size_t count, size;     /* of pieces, and the room that they take at most */
+    item_writer *list;      /* behind them, or NULL; */
+    size_t members;         /* so many bulk strings more */
+    unsigned char *numbers; /* the free room for digits */
+    struct piece pieces[PIECES_MAX];
+    unsigned char digits[NUMBERS_MAX * (DIGITS_MAX + 1)];
+};
+
+static void speech_begin(struct speech *speech, const xkv__dialect *dialect, unsigned partition) {
+    speech->dialect = dialect;
+    speech->exchange = NULL;
+    speech->spread = NULL;
+    speech->command = NULL;
+    speech->partition = &dialect->partitions[partition];
+    speech->place = partition;
+    speech->position = NULL;
+    speech->error = XKV_OK;
+    speech->count = speech->members = 0;
+    speech->size = HEAD_MAX;
+    speech->list = NULL;
+    speech->numbers = speech->digits;
+}
+
+static void refuse_length(struct speech *speech, size_t len) {
+    if (len > XKV__RESP_BULK_MAX)
+        speech->error = xkv__fail(XKV_E_STORE_FULL,
+                                  "a value of %zu bytes is longer than the 512 MiB that a server "
+                                  "takes; store less under one key",
+                                  len);
+}
+
+static struct piece *say(struct speech *speech, xkv_bytes bytes) {
+    struct piece *piece = &speech->pieces[speech->count++];
+
+    *piece = (struct piece){.bytes = bytes};
+    speech->size += FRAME_MAX + 2 + bytes.len;
+    if (bytes.len > XKV__RESP_BULK_MAX)
+        refuse_length(speech, bytes.len);
+    return piece;
+}
+
+static void say_number(struct speech *speech, int64_t number) {
+    unsigned char *from = speech->numbers;
+
+    speech->numbers = write_signed(from, number);
+    say(speech, (xkv_bytes){from, (size_t)(speech->numbers - from)});
+}
+
+static void say_flag(struct speech *speech, bool flag) {
+    say(speech, (xkv_bytes){flag ? "1" : "0", 1});
+}
+
+static unsigned char *write_piece(unsigned char *at, const struct piece *piece) {
+    size_t len = piece->bytes.len + (piece->before != 0) + (piece->behind != 0);
+
+    at = write_head(at, '$', len);
+    if (piece->before)
+        *at++ = (unsigned char)piece->before;
+    at = write_bytes(at, piece->bytes);
+    if (piece->is_bound)
+        at[-1]++; /* UTF-8 has no 0xFF */
+    if (piece->behind)
+        *at++ = (unsigned char)piece->behind;
+    return write_end(at);
+}
+
+/* Where a walk over the items is that are for the partition. */
+struct walk {
+    size_t at; /* the next in the command, or */
+    size_t n;  /* of several partitions, which of the sorted ones */
+};
+
+static struct walk walk_begin(const struct speech *speech) {
+    return (struct walk){0, speech->spread ? speech->spread->first[speech->place] : 0};
+}
+
+static bool walk_next(const struct speech *speech, struct walk *walk, xkv_item *item) {
+    const struct xkv__spread *spread = speech->spread;
+
+    if (spread && walk->n == spread->first[speech->place + 1])
+        return false;
+    if (spread)
+        walk->at = ((const size_t *)(const void *)spread->offsets.data)[walk->n++];
+    return xkv_item_next(speech->command->items, &walk->at, item);
+}
+
+static unsigned char *write_list(unsigned char *at, const struct speech *speech) {
+    struct walk walk = walk_begin(speech);
+
+    for (xkv_item item; walk_next(speech, &walk, &item);)
+        at = speech->list(at, &item);
+    return at;
+}
+
+/* Appends what is to be said, or nothing. */
+static int speak(struct speech *speech, xkv__buffer *out) {
+    if (speech->error != XKV_OK)
+        return speech->error;
+    unsigned char *at = xkv__buffer_reserve(out, speech->size);
+    if (!at)
+        return XKV_E_STORE_FULL;
+    at = write_head(at, '*', speech->count + speech->members);
+    for (size_t i = 0; i < speech->count; i++)
+        at = write_piece(at, &speech->pieces[i]);
+    if (speech->list)
+        at = write_list(at, speech);
+    out->len = (size_t)(at - out->data);
+    return XKV_OK;
+}
+
+/* -- Arguments ------------------------------------------------------------------- */
+
+/* Says what a command has for an argument of a script. */
+typedef void argument(struct speech *speech);
+
+static void say_key(struct speech *speech) {
+    say(speech, speech->command->key);
+}
+
+static void say_value(struct speech *speech) {
+    say(speech, speech->command->value);
+}
+
+static void say_delta(struct speech *speech) {
+    say_number(speech, speech->command->delta);
+}
+
+static void say_json(struct speech *speech) {
+    say_flag(speech, speech->dialect->serialization == XKV_JSON);
+}
+
+static void say_expect(struct speech *speech) {
+    say_number(speech, speech->command->expect);
+}
+
+static void say_expected(struct speech *speech) {
+    say(speech, speech->exchange->expected);
+}
+
+/* Whether the answer has to say what is there: a script compares bytes, not meanings. */
+static void say_curious(struct speech *speech) {
+    say_flag(speech,
+             speech->command->include_current || (speech->dialect->serialization == XKV_JSON &&
+                                                  speech->command->expect != XKV_EXPECT_ABSENT));
+}
+
+/* No key starts with a prefix that is longer than keys may be: its beginning will do. */
+static struct piece *say_cut(struct speech *speech) {
+    xkv_bytes prefix = speech->command->prefix;
+
+    if (prefix.len > XKV_KEY_MAX + 1)
+        prefix.len = XKV_KEY_MAX + 1;
+    return say(speech, prefix);
+}
+
+static void say_prefix(struct speech *speech) {
+    (void)say_cut(speech);
+}
+
+static void say_bound(struct speech *speech) {
+    struct piece *piece = say_cut(speech);
+    piece->is_bound = piece->bytes.len > 0;
+}
+
+/* As bounds of a walk are written: inclusive, exclusive, or without end. */
+static void mark(struct piece *piece, char before, char without) {
+    piece->before = piece->bytes.len > 0 ? before : without;
+}
+
+static void say_low(struct speech *speech) {
+    mark(say_cut(speech), '[', '-');
+}
+
+static void say_high(struct speech *speech) {
+    say_bound(speech);
+    mark(&speech->pieces[speech->count - 1], '(', '+');
+}
+
+static void say_place(struct speech *speech) {
+    const xkv_command *command = speech->command;
+    xkv__position *position = speech->position;
+
+    if (speech->spread && speech->spread->after.len > 0) {
+        say(speech, speech->spread->after)->before = '(';
+        return;
+    }
+    if (command->cursor.len == 0) {
+        say_low(speech);
+        return;
+    }
+    int error = xkv__cursor_read(command->cursor, command->prefix, position);
+    if (error == XKV_OK)
+        say(speech, (xkv_bytes){position->key, position->len})->before = '(';
+    else
+        speech->error = error;
+}
+
+static void say_limit(struct speech *speech) {
+    say_number(speech, speech->command->limit > 0 ? speech->command->limit : -1);
+}
+
+/* One more, which tells whether there is more. */
+static void say_page(struct speech *speech) {
+    int64_t limit = speech->command->limit;
+    say_number(speech, limit > 0 ? limit + 1 : -1);
+}
+
+static void say_count(struct speech *speech) {
+    const struct xkv__spread *spread = speech->spread;
+    say_number(speech, spread ? spread->share[speech->place] : speech->command->count);
+}
+
+/* Where one of several partitions draws: below which number. */
+static void say_share(struct speech *speech) {
+    if (speech->spread)
+        say_number(speech, speech->spread->share[speech->place]);
+}
+
+/* The key that is to be taken, where it has been looked for in several partitions. */
+static void say_next(struct speech *speech) {
+    if (speech->spread)
+        say(speech, xkv__buffer_bytes(&speech->spread->next));
+}
+
+static void say_last(struct speech *speech) {
+    say(speech, xkv__buffer_bytes(&speech->spread->last));
+}
+
+static void say_repeats(struct speech *speech) {
+    say_flag(speech, speech->command->repeats);
+}
+
+static void say_seeds(struct speech *speech) {
+    xkv__draws_begin(speech->exchange, speech->place + 1);
+    say_number(speech, (int64_t)xkv__random_below(UINT64_C(1) << 31));
+    say_number(speech, (int64_t)xkv__random_below(UINT64_C(1) << 31));
+    xkv__draws_end(speech->exchange);
+}
+
+/* The server's own clock, unless this process has another than the system's, as tests do. */
+static void say_clock(struct speech *speech) {
+    bool own = xkv__sys.now_ms != xkv__system_now_ms || xkv__sys.wall_ms != xkv__system_wall_ms;
+
+    if (own)
+        say_number(speech, (int64_t)xkv__sys.wall_ms());
+    else
+        say(speech, (xkv_bytes){NULL, 0});
+}
+
+static void say_ttl(struct speech *speech) {
+    int64_t ttl = speech->command->ttl_ms;
+    say_number(speech, ttl != 0 ? ttl : XKV_TTL_DEFAULT);
+}
+
+static void say_owner(struct speech *speech) {
+    say(speech, speech->command->owner);
+}
+
+static void say_all_or_nothing(struct speech *speech) {
+    say_flag(speech, speech->command->all_or_nothing);
+}
+
+static void say_nothing(struct speech *speech) {
+    say(speech, (xkv_bytes){NULL, 0});
+}
+
+static void say_place_number(struct speech *speech) {
+    say_number(speech, speech->place);
+}
+
+static void say_partitions(struct speech *speech) {
+    say_number(speech, speech->dialect->count);
+}
+
+static void say_renew(struct speech *speech) {
+    say(speech, (xkv_bytes){"n", 1});
+}
+
+static void say_release(struct speech *speech) {
+    say(speech, (xkv_bytes){"r", 1});
+}
+
+static void say_complete(struct speech *speech) {
+    say(speech, (xkv_bytes){speech->command->keep_key ? "r" : "c", 1});
+}
+
+/* -- Lists ----------------------------------------------------------------------- */
+
+/* The store's id stands under the empty key: one that is no UTF-8 stands for that. */
+static xkv_bytes askable(xkv_bytes key) {
+    return key.len > 0 ? key : (xkv_bytes){"\xff", 1};
+}
+
+static unsigned char *write_key(unsigned char *at, const xkv_item *item) {
+    return write_bulk(at, askable(item->text));
+}
+
+static unsigned char *write_entry(unsigned char *at, const xkv_item *item) {
+    return write_bulk(write_bulk(at, item->text), item->value);
+}
+
+/* An id that does not say the same as the token is no claim's. */
+static unsigned char *write_claim(unsigned char *at, const xkv_item *item) {
+    xkv__given given = {{NULL, 0}, {NULL, 0}, 0};
+    unsigned char token[DIGITS_MAX];
+    size_t len = 0;
+
+    if (xkv__given_in(item, &given))
+        len = (size_t)(write_digits(token, given.token) - token);
+    if (given.id.len != len + 6 || memcmp(given.id.data, "claim-", 6) != 0 ||
+        memcmp((const char *)given.id.data + 6, token, len) != 0)
+        len = 0;
+    return write_bulk(write_bulk(at, given.key), (xkv_bytes){token, len});
+}
+
+/* A list whose items become so many bulk strings each. */
+static void say_list(struct speech *speech, item_writer *writer, size_t each) {
+    struct walk walk = walk_begin(speech);
+    size_t count = 0;
+
+    for (xkv_item item; walk_next(speech, &walk, &item); count++) {
+        refuse_length(speech, item.value.len);
+        speech->size += item.text.len + item.value.len + 2 * FRAME_MAX + DIGITS_MAX;
+    }
+    speech->list = writer;
+    speech->members = count * each;
+}
+
+static void say_keys(struct speech *speech) {
+    say_list(speech, write_key, 1);
+}
+
+static void say_entries(struct speech *speech) {
+    say_list(speech, write_entry, 2);
+}
+
+static void say_claims(struct speech *speech) {
+    say_list(speech, write_claim, 2);
+}
+
+/* -- The table ------------------------------------------------------------------- */
+
+enum { ARGUMENTS_MAX = 8 };
+
+/* Keys of a partition, in the order that scripts/helpers.lua has. */
+#define KEYS_OF_CLAIMS "dkcxowt"
+
+struct row {
+    const char *plain; /* a command of the server's that is no script; else NULL */
+    enum script_number script;
+    const char *keys;                   /* the names of those that are used */
+    argument *arguments[ARGUMENTS_MAX]; /* behind the store's id */
+};
+
+static const struct row rows[XKV__OPS_END] = {
+    [XKV_OP_GET] = {"HMGET", 0, "d", {say_key}},
+    [XKV_OP_GET_MANY] = {"HMGET", 0, "d", {say_keys}},
+    [XKV_OP_SET] = {NULL, SCRIPT_SET, "dk", {say_key, say_value}},
+    [XKV_OP_DELETE] = {NULL, SCRIPT_DELETE, "dkcxow", {say_key}},
+    [XKV_OP_DELETE_IF_EXISTS] = {NULL, SCRIPT_DELETE, "dkcxow", {say_key}},
+    [XKV_OP_EXISTS] = {NULL, SCRIPT_EXISTS, "d", {say_key}},
+    [XKV_OP_SET_IF_ABSENT] = {NULL, SCRIPT_SET_IF_ABSENT, "dk", {say_key, say_value}},
+    [XKV_OP_GET_OR_SET] = {NULL, SCRIPT_GET_OR_SET, "dk", {say_key, say_value}},
+    [XKV_OP_SWAP] = {NULL, SCRIPT_SWAP, "dk", {say_key, say_value}},
+    [XKV_OP_INCREMENT_BY] = {NULL, SCRIPT_INCREMENT_BY, "dk", {say_key, say_delta, say_json}},
+
+#define COMPARISON say_key, say_expect, say_expected, say_curious
+    [XKV_OP_COMPARE_AND_SWAP] = {NULL, SCRIPT_COMPARE, "dkcxow", {COMPARISON, say_value}},
+    [XKV_OP_COMPARE_AND_SWAP_DETAILED] = {NULL, SCRIPT_COMPARE, "dkcxow", {COMPARISON, say_value}},
+    [XKV_OP_COMPARE_AND_DELETE] = {NULL, SCRIPT_COMPARE, "dkcxow", {COMPARISON}},
+    [XKV_OP_COMPARE_AND_DELETE_DETAILED] = {NULL, SCRIPT_COMPARE, "dkcxow", {COMPARISON}},
+
+    [XKV_OP_CLEAR] = {NULL, SCRIPT_CLEAR, "dkcxow", {NULL}},
+    [XKV_OP_SIZE] = {NULL, SCRIPT_SIZE, "d", {NULL}},
+    [XKV_OP_COUNT] = {NULL, SCRIPT_COUNT, "dk", {say_prefix, say_bound}},
+    [XKV_OP_LIST] = {NULL, SCRIPT_LIST, "dk", {say_low, say_high, say_limit}},
+    [XKV_OP_LIST_KEYS] = {NULL, SCRIPT_LIST_KEYS, "dk", {say_low, say_high, say_limit}},
+    [XKV_OP_SCAN] = {NULL, SCRIPT_LIST, "dk", {say_place, say_high, say_page}},
+    [XKV_OP_SCAN_KEYS] = {NULL, SCRIPT_LIST_KEYS, "dk", {say_place, say_high, say_page}},
+    [XKV_OP_SET_MANY] = {NULL, SCRIPT_SET_MANY, "dk", {say_entries}},
+    [XKV_OP_DELETE_MANY] = {NULL, SCRIPT_DELETE_MANY, "dkcxow", {say_keys}},
+    [XKV_OP_DELETE_BY_PREFIX] = {NULL,
+                                 SCRIPT_DELETE_BY_PREFIX,
+                                 "dkcxow",
+                                 {say_low, say_high, say_limit}},
+    [XKV_OP_REBUILD_KEY_LIST] = {NULL, SCRIPT_REBUILD, "dkcxow", {NULL}},
+
+#define CHOICE say_prefix, say_bound, say_seeds
+    [XKV_OP_RANDOM_KEY] = {NULL, SCRIPT_RANDOM_KEY, "dk", {CHOICE, say_share}},
+    [XKV_OP_RANDOM_ENTRY] = {NULL, SCRIPT_RANDOM_ENTRY, "dk", {CHOICE, say_share}},
+    [XKV_OP_RANDOM_KEYS] = {NULL, SCRIPT_RANDOM_KEYS, "dk", {CHOICE, say_count, say_repeats}},
+    [XKV_OP_NEXT_CIRCULAR] = {NULL, SCRIPT_NEXT_CIRCULAR, "dkr", {say_prefix, say_low, say_high}},
+
+    [XKV_OP_CLAIM_RANDOM] = {NULL,
+                             SCRIPT_CLAIM_RANDOM,
+                             KEYS_OF_CLAIMS,
+                             {say_clock, CHOICE, say_ttl, say_share}},
+    [XKV_OP_CLAIM_NEXT] = {NULL,
+                           SCRIPT_CLAIM_NEXT,
+                           KEYS_OF_CLAIMS,
+                           {say_clock, say_prefix, say_bound, say_ttl, say_next}},
+    [XKV_OP_CLAIM_FOR_OWNER] = {NULL,
+                                SCRIPT_CLAIM_FOR_OWNER,
+                                KEYS_OF_CLAIMS,
+                                {say_clock, CHOICE, say_ttl, say_owner, say_share}},
+    [XKV_OP_CLAIM_KEY] = {NULL, SCRIPT_CLAIM_KEY, KEYS_OF_CLAIMS, {say_clock, say_ttl, say_key}},
+    [XKV_OP_CLAIM_RANDOM_MANY] = {NULL,
+                                  SCRIPT_CLAIM_RANDOM_MANY,
+                                  KEYS_OF_CLAIMS,
+                                  {say_clock, CHOICE, say_ttl, say_count}},
+    [XKV_OP_CLAIM_KEYS] = {NULL,
+                           SCRIPT_CLAIM_KEYS,
+                           KEYS_OF_CLAIMS,
+                           {say_clock, say_ttl, say_all_or_nothing, say_keys}},
+
+#define GIVEN say_ttl, say_claims
+    [XKV_OP_RENEW_CLAIM] = {NULL, SCRIPT_SETTLE, "dkcxow", {say_clock, say_renew, GIVEN}},
+    [XKV_OP_RENEW_CLAIMS] = {NULL, SCRIPT_SETTLE, "dkcxow", {say_clock, say_renew, GIVEN}},
+    [XKV_OP_RELEASE_CLAIM] = {NULL, SCRIPT_SETTLE, "dkcxow", {say_clock, say_release, GIVEN}},
+    [XKV_OP_RELEASE_CLAIMS] = {NULL, SCRIPT_SETTLE, "dkcxow", {say_clock, say_release, GIVEN}},
+    [XKV_OP_COMPLETE_CLAIM] = {NULL, SCRIPT_SETTLE, "dkcxow", {say_clock, say_complete, GIVEN}},
+    [XKV_OP_COMPLETE_CLAIMS] = {NULL, SCRIPT_SETTLE, "dkcxow", {say_clock, say_complete, GIVEN}},
+    [XKV_OP_POP_RANDOM] = {NULL, SCRIPT_POP_RANDOM, "dkcxow", {say_clock, CHOICE, say_share}},
+    [XKV_OP_POP_RANDOM_MANY] = {NULL,
+                                SCRIPT_POP_RANDOM_MANY,
+                                "dkcxow",
+                                {say_clock, CHOICE, say_count}},
+    [XKV_OP_POP_NEXT] = {NULL,
+                         SCRIPT_POP_NEXT,
+                         "dkcxow",
+                         {say_clock, say_prefix, say_bound, say_next}},
+
+    [XKV_OP_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_nothing, say_nothing}},
+    [XKV_OP_REPORT_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_nothing, say_nothing}},
+    [XKV_OP_ALLOCATION_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_prefix, say_bound}},
+
+    [XKV__OP_MEET] = {NULL, SCRIPT_SIZE, "d", {NULL}},
+    [XKV__OP_JOIN] = {NULL, SCRIPT_JOIN, KEYS_OF_CLAIMS, {say_place_number, say_partitions}},
+    [XKV__OP_MADE] = {NULL, SCRIPT_MADE, "dm", {NULL}},
+    [XKV__OP_LOOK_FREE] = {NULL, SCRIPT_POP_RANDOM, "dkcxow", {say_clock, CHOICE, say_share}},
+    [XKV__OP_LOOK_NEXT] = {NULL,
+                           SCRIPT_POP_NEXT,
+                           "dkcxow",
+                           {say_clock, say_prefix, say_bound, say_nothing}},
+    [XKV__OP_LOOK_OWNER] = {NULL,
+                            SCRIPT_CLAIM_FOR_OWNER,
+                            KEYS_OF_CLAIMS,
+                            {say_clock, CHOICE, say_ttl, say_owner, say_share}},
+    [XKV__OP_LOOK_TURN] = {NULL, SCRIPT_LOOK_TURN, "dr", {say_prefix}},
+    [XKV__OP_TAKE_TURN] = {NULL, SCRIPT_TAKE_TURN, "dr", {say_prefix, say_last, say_next}},
+};
+
+/* -- Asking ---------------------------------------------------------------------- */
+
+const char *xkv__script(size_t n) {
+    return n < SCRIPTS ? scripts[n].text : NULL;
+}
+
+static xkv_bytes own_id(const xkv__dialect *dialect) {
+    return (xkv_bytes){dialect->id, XKV__ID_SIZE};
+}
+
+static void say_names(struct speech *speech, const char *names) {
+    xkv_bytes base = {speech->partition->base, speech->partition->base_len};
+
+    for (; *names; names++)
+        say(speech, base)->behind = *names;
+}
+
+static void say_script(struct speech *speech, enum script_number script, const char *names,
+                       bool whole) {
+    static const xkv_bytes eval = {"EVAL", 4}, evalsha = {"EVALSHA", 7};
+
+    say(speech, whole ? eval : evalsha);
+    say(speech, whole ? xkv_text(scripts[script].text) : (xkv_bytes){scripts[script].sha1, 40});
+    say_number(speech, (int64_t)strlen(names));
+    say_names(speech, names);
+    say(speech, own_id(speech->dialect));
+}
+
+/* A plain command asks for the store's id, too. */
+static void say_plain(struct speech *speech, const struct row *row) {
+    say(speech, xkv_text(row->plain));
+    say_names(speech, row->keys);
+    say(speech, (xkv_bytes){NULL, 0});
+}
+
+int xkv__ask(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigned partition,
+             bool whole, xkv__buffer *out) {
+    const struct row *row = &rows[exchange->command->op];
+    xkv__position position;
+    struct speech speech;
+
+    if (exchange->error != XKV_OK || !row->keys) /* a command of files has no row */
+        return exchange->error != XKV_OK ? exchange->error : XKV_E_INTERNAL;
+    speech_begin(&speech, dialect, partition);
+    speech.exchange = exchange;
+    speech.spread = exchange->spread;
+    speech.command = exchange->command;
+    speech.position = &position;
+    if (row->plain)
+        say_plain(&speech, row);
+    else
+        say_script(&speech, row->script, row->keys, whole);
+    for (argument *const *say_next = row->arguments; *say_next; say_next++)
+        (*say_next)(&speech);
+    return speak(&speech, out);
+}
+
+void xkv__ask_store(const xkv__dialect *dialect, bool whole, xkv__buffer *out) {
+    struct speech speech;
+    int serialization = dialect->serialization == XKV_ANY ? XKV_JSON : dialect->serialization;
+
+    speech_begin(&speech, dialect, 0);
+    say_script(&speech, SCRIPT_OPEN, "dmt", whole);
+    say_number(&speech, XKV__REMOTE_FORMAT);
+    say_number(&speech, serialization);
+    say_number(&speech, dialect->count);
+    (void)speak(&speech, out); /* the buffer remembers that memory was short */
+}
+
+/* -- Exchanges ------------------------------------------------------------------- */
+
+void xkv__exchange_begin(xkv__exchange *exchange, const xkv__call *call) {
+    *exchange = (xkv__exchange){
+        .call = call, .command = call->command, .expected = call->command->expected};
+}
+
+void xkv__exchange_end(xkv__exchange *exchange) {
+    xkv__buffer_free(&exchange->kept);
+    xkv__spread_free(exchange->spread);
+}
