@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,69 +22,19 @@ import (
 )
 
 // argument is one that a method takes.
-type argument struct {
-	xkv.ArgumentInfo
-}
-
-func newArguments(operation xkv.Operation, bits xkv.Argument) []argument {
-	var arguments []argument
-	for _, info := range bits.Describe() {
-		if info.Bit == xkv.Limit {
-			if operation.LimitMax > 0 {
-				info.Max = operation.LimitMax
-			}
-			if operation.Required&xkv.Limit != 0 {
-				info.Min = 1
-			}
-		}
-		arguments = append(arguments, argument{info})
-	}
-	return arguments
-}
+type argument = xkv.ArgumentInfo
 
 // isEncoded tells whether the argument is, or has, a value to be stored. Those
 // are read last: what they are encoded to must not be overwritten by a call
 // that a getter makes, and nothing is encoded for a call that cannot succeed.
-func (a *argument) isEncoded() bool {
-	return a.Kind == xkv.KindValue || a.Kind == xkv.KindEntries
-}
-
-// is says what an argument must be.
-func (a *argument) is() string {
-	switch a.Kind {
-	case xkv.KindKey:
-		return "a string that is not empty"
-	case xkv.KindText:
-		return "a string"
-	case xkv.KindInteger:
-		return a.isInteger()
-	case xkv.KindDuration:
-		return `a number of milliseconds, or text such as "500ms" or "1m30s"`
-	case xkv.KindBoolean:
-		return "true or false"
-	case xkv.KindKeys:
-		return "an array, or another iterable, of strings"
-	case xkv.KindEntries:
-		return "a plain object {key: value, …}"
-	case xkv.KindClaim:
-		return "a claim {id, key, token}"
-	case xkv.KindClaims:
-		return "an array, or another iterable, of claims {id, key, token}"
-	default:
-		return "a value"
-	}
-}
-
-func (a *argument) isInteger() string {
-	if a.Bit == xkv.Delta {
-		return "an integer of 64 bits"
-	}
-	return "an integer"
+func isEncoded(a *argument) bool {
+	return a.Kind == xkv.KindValue || a.Kind == xkv.KindExpected || a.Kind == xkv.KindEntries
 }
 
 // request is what the arguments of a call are read into.
 type request struct {
 	command xkv.Command
+	key     string      // which it is about, if it takes one
 	value   sobek.Value // the one to be stored, as it was passed
 	old     []byte      // what the command expects is kept here
 	items   []byte      // and here its items are packed
@@ -98,14 +49,14 @@ func (kv *kvObject) begin(m *method) *request {
 	if r == nil {
 		r = &request{}
 	}
-	r.command.Op, r.command.Flags = m.Op, m.Flags
+	r.command.Begin(&m.Operation)
 	return r
 }
 
 // end lets go of all that the request refers to.
 func (kv *kvObject) end(r *request) {
 	r.command = xkv.Command{}
-	r.value, r.bad = nil, nil
+	r.key, r.value, r.bad = "", nil, nil
 	r.old, r.items = emptied(r.old), emptied(r.items)
 	kv.spare = r
 }
@@ -121,12 +72,13 @@ func emptied(buffer []byte) []byte {
 // readArguments reads positional arguments and options.
 func (kv *kvObject) readArguments(r *request, m *method, call sobek.FunctionCall) error {
 	encodes := false
-	for n := range m.positional {
-		a := &m.positional[n]
-		if n >= len(call.Arguments) && a.Bit&(xkv.Old|xkv.New) != 0 {
-			return invalid("%s: %s is missing; it takes %s", m.Name, a.Name, namesOf(m.positional))
-		}
-		if a.isEncoded() {
+	for n := range m.Positional {
+		a := &m.Positional[n]
+		if isEncoded(a) {
+			if n >= len(call.Arguments) && m.expects {
+				return invalid("%s: %s is missing; it takes %s", m.Name, a.Name,
+					namesOf(m.Positional))
+			}
 			encodes = true
 			continue
 		}
@@ -134,7 +86,7 @@ func (kv *kvObject) readArguments(r *request, m *method, call sobek.FunctionCall
 			return err
 		}
 	}
-	if len(call.Arguments) > len(m.positional) || m.Required != 0 {
+	if len(call.Arguments) > len(m.Positional) || m.Required != 0 {
 		if err := kv.readOptions(r, m, call); err != nil {
 			return err
 		}
@@ -142,8 +94,8 @@ func (kv *kvObject) readArguments(r *request, m *method, call sobek.FunctionCall
 	if !encodes || kv.isHopeless(r, m) {
 		return nil
 	}
-	for n := range m.positional {
-		if a := &m.positional[n]; a.isEncoded() {
+	for n := range m.Positional {
+		if a := &m.Positional[n]; isEncoded(a) {
 			if err := kv.readArgument(r, m, a, call.Argument(n)); err != nil {
 				return err
 			}
@@ -156,9 +108,9 @@ func (kv *kvObject) readArguments(r *request, m *method, call sobek.FunctionCall
 // nothing else. Whatever there is too much, kv.clear("user:") or kv.delete(a, b),
 // was meant to change what is done, and how must not be guessed.
 func (kv *kvObject) readOptions(r *request, m *method, call sobek.FunctionCall) error {
-	first := len(m.positional)
+	first := len(m.Positional)
 	options := call.Argument(first)
-	if len(m.fields) > 0 || mayBeOptions(options) {
+	if len(m.Fields) > 0 || mayBeOptions(options) {
 		if err := kv.readFields(r, m, options); err != nil {
 			return err
 		}
@@ -217,8 +169,8 @@ func (m *method) hint() string {
 }
 
 func surplus(m *method, n int, v sobek.Value) error {
-	takes := namesIn(m.positional)
-	if len(m.fields) > 0 {
+	takes := namesIn(m.Positional)
+	if len(m.Fields) > 0 {
 		takes = append(takes, "options")
 	}
 	return invalid("%s: argument %d is one too many; it is %s, and the method is %s(%s)%s",
@@ -229,7 +181,7 @@ func surplus(m *method, n int, v sobek.Value) error {
 // none of their code runs; the words come from where the rule is.
 func (kv *kvObject) isHopeless(r *request, m *method) bool {
 	return kv.closed || kv.handle.readOnly ||
-		m.Arguments&xkv.Key != 0 && isNoKey(r.command.Key)
+		m.hasKey && isNoKey(r.key)
 }
 
 func isNoKey(key string) bool { return key == "" || len(key) > xkv.KeyMax }
@@ -241,8 +193,8 @@ func (kv *kvObject) readFields(r *request, m *method, options sobek.Value) error
 		if isLeftOut(value) {
 			return nil
 		}
-		for n := range m.fields {
-			if a := &m.fields[n]; a.Name == name {
+		for n := range m.Fields {
+			if a := &m.Fields[n]; a.Name == name {
 				seen |= a.Bit
 				return kv.readArgument(r, m, a, value)
 			}
@@ -250,23 +202,23 @@ func (kv *kvObject) readFields(r *request, m *method, options sobek.Value) error
 		return unknownField(m, name)
 	})
 	if err == nil && m.Required&^seen != 0 {
-		return missingField(m, seen)
+		return missingField(m, m.Required&^seen)
 	}
 	return err
 }
 
-func missingField(m *method, seen xkv.Argument) error {
-	missing := newArguments(m.Operation, m.Required&^seen)[0]
-	return invalid("%s: %s is missing; give %s as {%s: …}", m.Name, missing.Name, missing.is(),
-		missing.Name)
+func missingField(m *method, missing xkv.Argument) error {
+	n := slices.IndexFunc(m.Fields, func(a argument) bool { return a.Bit&missing != 0 })
+	a := &m.Fields[n]
+	return invalid("%s: %s is missing; give %s as {%s: …}", m.Name, a.Name, a.Words, a.Name)
 }
 
 func unknownField(m *method, name string) error {
 	hint := "; it takes no options" + m.hint()
-	if len(m.fields) > 0 {
-		hint = "; it takes " + namesOf(m.fields)
+	if len(m.Fields) > 0 {
+		hint = "; it takes " + namesOf(m.Fields)
 	}
-	if nearest := xkv.Nearest(name, namesIn(m.fields)); nearest != "" {
+	if nearest := xkv.Nearest(name, namesIn(m.Fields)); nearest != "" {
 		hint = fmt.Sprintf("; did you mean %q?", nearest)
 	}
 	return invalid("%s: there is no option %q%s", m.Name, name, hint)
@@ -293,7 +245,7 @@ func (kv *kvObject) readArgument(r *request, m *method, a *argument, v sobek.Val
 		return r.readDuration(m, a, v)
 	case xkv.KindBoolean:
 		return kv.readBoolean(r, m, a, v)
-	case xkv.KindKeys:
+	case xkv.KindKeys, xkv.KindTexts:
 		return kv.readKeys(r, m, a, v)
 	case xkv.KindEntries:
 		return kv.readEntries(r, m, a, v)
@@ -301,13 +253,16 @@ func (kv *kvObject) readArgument(r *request, m *method, a *argument, v sobek.Val
 		return kv.readClaim(r, m, a, v)
 	case xkv.KindClaims:
 		return kv.readClaims(r, m, a, v)
+	case xkv.KindExpected:
+		return kv.readExpected(r, m, a, v)
 	default:
 		return kv.readValue(r, m, a, v)
 	}
 }
 
 func wrongType(m *method, a *argument, v sobek.Value) error {
-	return invalid("%s: %s must be %s; it is %s", m.Name, a.Name, a.is(), describe(v))
+	return &xkv.Error{Code: a.TypeError, Message: fmt.Sprintf("%s: %s must be %s; it is %s", m.Name,
+		a.Name, a.Words, describe(v))}
 }
 
 func (r *request) readText(m *method, a *argument, v sobek.Value) error {
@@ -315,26 +270,33 @@ func (r *request) readText(m *method, a *argument, v sobek.Value) error {
 	if !ok {
 		return wrongType(m, a, v)
 	}
-	*r.command.Text(a.Bit) = text
+	if text == "" && a.Min > 0 { // C would take it for one that was left out
+		return isEmpty(m, a)
+	}
+	if a.Kind == xkv.KindKey {
+		r.key = text
+	}
+	r.command.SetText(a.Slot, text)
 	return nil
 }
 
-// readInteger reads a field, or what is a value, though not one to be stored:
-// a positional argument.
+func isEmpty(m *method, a *argument) error {
+	hint := ", or leave it out"
+	if m.Required&a.Bit != 0 || a.Kind == xkv.KindKey {
+		hint = ""
+	}
+	return invalid("%s: %s must not be empty; give %s%s", m.Name, a.Name, a.Words, hint)
+}
+
 func (r *request) readInteger(m *method, a *argument, v sobek.Value) error {
 	number, ok := integer(v)
 	switch {
-	case !ok && m.Arguments&a.Bit != 0:
-		return &xkv.Error{Code: xkv.ValueNumber, Message: fmt.Sprintf(
-			"%s: %s must be %s; it is %s", m.Name, a.Name, a.is(), describe(v))}
 	case !ok:
 		return wrongType(m, a, v)
 	case number < a.Min || number > a.Max:
-		if err := xkv.CheckInteger(m.Op, a.Bit, number); err != nil {
-			return err
-		}
+		return xkv.CheckInteger(m.Op, a.Bit, number)
 	}
-	*r.command.Integer(a.Bit) = number
+	r.command.SetNumber(a.Slot, number)
 	return nil
 }
 
@@ -345,7 +307,7 @@ func (r *request) readDuration(m *method, a *argument, v sobek.Value) error {
 		return r.readInteger(m, a, v)
 	}
 	ms, err := xkv.ReadDuration(m.Op, a.Bit, text)
-	*r.command.Integer(a.Bit) = ms
+	r.command.SetNumber(a.Slot, ms)
 	return err
 }
 
@@ -366,51 +328,44 @@ func integer(v sobek.Value) (int64, bool) {
 }
 
 func (kv *kvObject) readBoolean(r *request, m *method, a *argument, v sobek.Value) error {
-	switch v {
-	case kv.decoder.yes:
-		r.command.Flags |= a.Bit
-	case kv.decoder.no:
-		r.command.Flags &^= a.Bit
-	default:
+	if v != kv.decoder.yes && v != kv.decoder.no {
 		return wrongType(m, a, v)
 	}
+	r.command.SetFlag(a.Bit, v == kv.decoder.yes)
 	return nil
 }
 
 // Values.
 
 func (kv *kvObject) readValue(r *request, m *method, a *argument, v sobek.Value) error {
-	if a.Bit == xkv.Old {
-		return kv.readOld(r, m, a, v)
-	}
 	data, err := kv.encoder.encode(v, kv.handle.serialization)
 	if err != nil {
 		return unstorable(r, m, a, err)
 	}
-	r.command.Value, r.value = data, v
+	r.command.SetBytes(a.Slot, data)
+	r.value = v
 	return nil
 }
 
-// readOld reads what must be there. It may be nothing, which null only means to a
-// method that stores something in its place.
-func (kv *kvObject) readOld(r *request, m *method, a *argument, v sobek.Value) error {
-	replaces := m.Arguments&xkv.New != 0
+// readExpected reads what must be there. It may be nothing, which null only means to
+// a method that stores something in its place.
+func (kv *kvObject) readExpected(r *request, m *method, a *argument, v sobek.Value) error {
 	switch {
 	case sobek.IsUndefined(v):
-		r.command.Expect = xkv.ExpectAbsent
+		r.command.Expect(xkv.ExpectAbsent)
 		return nil
-	case sobek.IsNull(v) && replaces && kv.handle.serialization != serializationJSON:
-		r.command.Expect = xkv.ExpectAbsent // there is no null to be found
+	case sobek.IsNull(v) && m.replaces && kv.handle.serialization != serializationJSON:
+		r.command.Expect(xkv.ExpectAbsent) // there is no null to be found
 		return nil
-	case sobek.IsNull(v) && replaces:
-		r.command.Expect = xkv.ExpectAbsentOrValue
+	case sobek.IsNull(v) && m.replaces:
+		r.command.Expect(xkv.ExpectAbsentOrValue)
 	}
 	data, err := kv.encoder.encode(v, kv.handle.serialization)
 	if err != nil {
 		return unstorable(r, m, a, err)
 	}
 	r.old = append(r.old, data...) // the encoder writes the new value into the same place
-	r.command.Expected = r.old
+	r.command.SetBytes(a.Slot, r.old)
 	return nil
 }
 
@@ -420,18 +375,11 @@ func unstorable(r *request, m *method, a *argument, err error) error {
 	if !errors.As(err, &refusal) {
 		return err // thrown by the value's own code
 	}
-	return &xkv.Error{
-		Code: xkv.Serializer,
-		Message: fmt.Sprintf("%s %s: %s", m.Name, quote(r.command.Key),
-			refusal.about(valueName(a))),
+	place := m.Name
+	if m.hasKey {
+		place += " " + quote(r.key)
 	}
-}
-
-func valueName(a *argument) string {
-	if a.Bit&(xkv.Old|xkv.New) != 0 {
-		return a.Name
-	}
-	return "value"
+	return &xkv.Error{Code: xkv.Serializer, Message: place + ": " + refusal.about(a.Name)}
 }
 
 // quote shows a key in a message, cut if it is long.

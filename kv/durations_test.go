@@ -2,6 +2,7 @@ package kv
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,6 +27,7 @@ func randomTerm(source *rand.Rand) string {
 // a unit and be a whole number of milliseconds.
 func TestDurationsAsK6ReadsThem(t *testing.T) {
 	claimRandom := operationNamed(t, "claimRandom")
+	ttl := slices.IndexFunc(claimRandom.Fields, func(a argument) bool { return a.Name == "ttl" })
 	source := seed(t)
 	count := 0
 	for range 100_000 {
@@ -37,7 +39,7 @@ func TestDurationsAsK6ReadsThem(t *testing.T) {
 		hasUnit := strings.ContainsAny(text, "smh")
 		good := err == nil && hasUnit && theirs%time.Millisecond == 0 &&
 			theirs >= time.Millisecond && theirs <= 24*time.Hour
-		ours, err := xkv.ReadDuration(claimRandom.Op, xkv.TTL, text)
+		ours, err := xkv.ReadDuration(claimRandom.Op, claimRandom.Fields[ttl].Bit, text)
 		if good != (err == nil) || good && ours != theirs.Milliseconds() {
 			t.Fatalf("%q is %v in k6, and here %d ms, %v", text, theirs, ours, err)
 		}

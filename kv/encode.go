@@ -15,26 +15,23 @@ package kv
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/grafana/sobek"
+
+	"example.com/xk6-kv/xkv"
 )
 
-// serialization says how values are stored. The numbers are the library's.
-type serialization int
+// serialization says how values are stored.
+type serialization = xkv.Serialization
 
 const (
-	serializationJSON serialization = iota
-	serializationString
-	serializationBinary
+	serializationJSON   = xkv.SerializationJSON
+	serializationString = xkv.SerializationString
+	serializationBinary = xkv.SerializationBinary
 )
-
-func (s serialization) String() string { return [...]string{"json", "string", "binary"}[s] }
 
 const (
 	maxNesting  = 10_000
@@ -46,49 +43,6 @@ const (
 // maxSize is how many bytes the library takes as a value. It is a variable so
 // that tests need not write that much.
 var maxSize = 1 << 30
-
-// serializerError is why a value cannot be stored, and where in it that is.
-type serializerError struct {
-	Message string
-
-	reason string  // what follows the path: "is NaN, …"
-	path   []place // innermost first
-	back   int     // of a cycle: how far down the path it began; -1 otherwise
-}
-
-func (e *serializerError) Error() string { return e.Message }
-
-// place is where a value stands in the object or array around it.
-type place struct {
-	index int64 // in an array; -1 otherwise
-	name  string
-	exact sobek.String // the name, if Go cannot hold it
-}
-
-// text is the name of a property as UTF-8; false if it has a lone surrogate.
-func (p place) text() (string, bool) {
-	if p.exact != nil {
-		return exactText(p.exact)
-	}
-	return p.name, true
-}
-
-// about is the message with another name for the value.
-func (e *serializerError) about(name string) string {
-	return name + strings.TrimPrefix(e.Message, "value")
-}
-
-func refuse(format string, arguments ...any) *serializerError {
-	return &serializerError{reason: fmt.Sprintf(format, arguments...), back: -1}
-}
-
-// within adds a step to the path of an error on its way out.
-func within(err error, at place) error {
-	if refusal, ok := err.(*serializerError); ok {
-		refusal.path = append(refusal.path, at)
-	}
-	return err
-}
 
 // encoder turns a virtual user's values into bytes.
 type encoder struct {
@@ -596,224 +550,6 @@ func (e *encoder) host(o *sobek.Object) (written bool, err error) {
 		return e.final(e.unbox(o))
 	}
 	return true, e.members(o)
-}
-
-// natives are the runtime's own functions for what its Go interface lacks. They
-// must be called inside of Runtime.Try. All are needed rarely, and looked up
-// when they are: the runtime makes its built-in objects on first use, and there
-// may be thousands of runtimes.
-type natives struct {
-	rt              *sobek.Runtime
-	objectPrototype *sobek.Object
-	keys            native // Object.keys
-	get             native // Reflect.get
-	typedArray      *view
-	dataView        *view
-}
-
-type native = func(sobek.FunctionCall) sobek.Value
-
-// view holds the getters of all typed arrays, or of DataView.
-type view struct{ buffer, byteOffset, byteLength native }
-
-func newNatives(rt *sobek.Runtime) *natives {
-	return &natives{rt: rt, objectPrototype: rt.NewObject().Prototype()}
-}
-
-// find returns a property of a global object.
-func (n *natives) find(object, name string) sobek.Value {
-	return propertyOf(n.rt.GlobalObject().Get(object), name)
-}
-
-func propertyOf(v sobek.Value, name string) sobek.Value {
-	if o, ok := v.(*sobek.Object); ok {
-		return o.Get(name)
-	}
-	return nil
-}
-
-func isFunction(v sobek.Value) bool {
-	_, callable := sobek.AssertFunction(v)
-	return callable
-}
-
-func asNative(v sobek.Value) native {
-	if !isFunction(v) {
-		return nil
-	}
-	function, _ := v.Export().(native)
-	return function
-}
-
-// exactNames returns the names that Object.Keys returned once more, as the
-// strings that they are; nil if Go can hold all of them. A name that has come
-// or gone since stays as it was.
-func (n *natives) exactNames(o *sobek.Object, names []string) []sobek.String {
-	if !slices.ContainsFunc(names, isInexact) {
-		return nil
-	}
-	exact := make([]sobek.String, len(names))
-	if n.keys == nil {
-		n.keys = asNative(n.find("Object", "keys"))
-	}
-	if n.keys == nil {
-		return exact
-	}
-	array := n.keys(sobek.FunctionCall{Arguments: []sobek.Value{o}})
-	for i := range names {
-		key, ok := propertyOf(array, indexName(int64(i))).(sobek.String)
-		if ok && key.String() == names[i] && isInexact(names[i]) {
-			exact[i] = key
-		}
-	}
-	return exact
-}
-
-// property gets a property by its exact name.
-func (n *natives) property(o *sobek.Object, name sobek.String) sobek.Value {
-	if n.get == nil {
-		n.get = asNative(n.find("Reflect", "get"))
-	}
-	if n.get == nil {
-		return o.Get(name.String())
-	}
-	return n.get(sobek.FunctionCall{Arguments: []sobek.Value{o, name}})
-}
-
-// bytes returns the bytes behind an ArrayBuffer, typed array or DataView; false
-// for other objects. They belong to the script.
-func (n *natives) bytes(o *sobek.Object) (data []byte, ok bool, err error) {
-	kind := kindOf(o)
-	switch {
-	case kind == kindArrayBuffer:
-		data, err = bufferBytes(o)
-		return data, true, err
-	case kind == kindTypedArray:
-		if n.typedArray == nil {
-			if prototype, ok := n.find("Uint8Array", "prototype").(*sobek.Object); ok {
-				n.typedArray = n.newView(prototype.Prototype())
-			}
-		}
-		data, err = n.typedArray.bytes(o)
-		return data, true, err
-	case kind == kindObject && o.Prototype() != n.objectPrototype && tag(o) == "DataView":
-		if n.dataView == nil {
-			prototype, _ := n.find("DataView", "prototype").(*sobek.Object)
-			n.dataView = n.newView(prototype)
-		}
-		data, err = n.dataView.bytes(o)
-		return data, true, err
-	case o.ExportType() == typeBytes: // Go's []byte, from k6 or one of its modules
-		data, ok = o.Export().([]byte)
-		return data, ok, nil
-	}
-	return nil, false, nil
-}
-
-func (n *natives) newView(prototype *sobek.Object) *view {
-	descriptor := asNative(n.find("Object", "getOwnPropertyDescriptor"))
-	if prototype == nil || descriptor == nil {
-		return nil
-	}
-	getter := func(name string) native {
-		found := descriptor(sobek.FunctionCall{Arguments: []sobek.Value{prototype, n.rt.ToValue(name)}})
-		return asNative(propertyOf(found, "get"))
-	}
-	v := &view{getter("buffer"), getter("byteOffset"), getter("byteLength")}
-	if v.buffer == nil || v.byteOffset == nil || v.byteLength == nil {
-		return nil
-	}
-	return v
-}
-
-var errUnreadable = errors.New("the script has replaced the built-in objects that it is read with")
-
-func (v *view) bytes(o *sobek.Object) ([]byte, error) {
-	if v == nil {
-		return nil, refuse("cannot be read: %v", errUnreadable)
-	}
-	call := sobek.FunctionCall{This: o}
-	buffer, ok := v.buffer(call).(*sobek.Object)
-	if !ok {
-		return nil, refuse("cannot be read: %v", errUnreadable)
-	}
-	data, err := bufferBytes(buffer)
-	if err != nil {
-		return nil, err
-	}
-	offset := v.byteOffset(call).ToInteger()
-	length := v.byteLength(call).ToInteger()
-	if offset < 0 || length < 0 || offset > int64(len(data)) || length > int64(len(data))-offset {
-		return nil, refuse("cannot be read: %v", errUnreadable)
-	}
-	return data[offset:][:length], nil
-}
-
-func bufferBytes(o *sobek.Object) ([]byte, error) {
-	buffer, ok := o.Export().(sobek.ArrayBuffer)
-	switch {
-	case !ok:
-		return nil, refuse("cannot be read: %v", errUnreadable)
-	case buffer.Detached():
-		return nil, refuse("is a detached ArrayBuffer, or a view of one")
-	}
-	return buffer.Bytes(), nil
-}
-
-// Messages.
-
-// finish puts together what an error says.
-func finish(err error) error {
-	refusal, ok := err.(*serializerError)
-	if !ok {
-		return err
-	}
-	slices.Reverse(refusal.path)
-	refusal.Message = pathText(refusal.path) + " " + refusal.reason
-	if refusal.back >= 0 {
-		refusal.Message += " " + pathText(refusal.path[:refusal.back]) +
-			", a cycle, which JSON cannot hold"
-	}
-	return refusal
-}
-
-// pathText writes a path as a script would: value.users[3]["first name"]. Of a
-// very long one the middle is left out.
-func pathText(path []place) string {
-	const ends = 8
-	var text strings.Builder
-	text.WriteString("value")
-	for i, at := range path {
-		if i >= ends && i < len(path)-ends {
-			if i == ends {
-				text.WriteString("…")
-			}
-			continue
-		}
-		switch {
-		case at.index >= 0:
-			text.WriteString("[" + strconv.FormatInt(at.index, 10) + "]")
-		case at.exact != nil:
-			text.WriteString("[" + shorten(string(appendQuoted(nil, at.exact)), 60) + "]")
-		case isIdentifier(at.name):
-			text.WriteString("." + at.name)
-		default:
-			text.WriteString(`["` + shorten(string(appendEscaped(nil, at.name)), 60) + `"]`)
-		}
-	}
-	return text.String()
-}
-
-func isIdentifier(name string) bool {
-	for i, r := range name {
-		switch {
-		case r == '_' || r == '$' || r != unicode.ReplacementChar && unicode.IsLetter(r):
-		case i > 0 && unicode.IsDigit(r):
-		default:
-			return false
-		}
-	}
-	return name != "" && len(name) <= 60
 }
 
 // indexNames saves making the names of array elements again and again.

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"example.com/xk6-kv/xkv"
@@ -11,13 +12,14 @@ import (
 type handle struct {
 	store         *xkv.Store // nil: to be opened by the first call
 	serialization serialization
-	waits         bool // calls may be queued
+	waits         []bool // by operation: calls have to be queued
 	readOnly      bool
 	meter         *meter
 	seed          any // the option; nil if there is none
 	users         int // KV objects that are not closed
 	waiting       int // calls that are queued, or have not come back yet
 	state         atomic.Int32
+	closing       sync.Mutex // nothing is canceled meanwhile
 }
 
 // The store may be closed by k6's end while a call of the virtual user is
@@ -30,7 +32,7 @@ const (
 
 func (i *instance) newHandle(options xkv.Options, settings []xkv.Setting) *handle {
 	return &handle{
-		serialization: serialization(options.Serialization),
+		serialization: options.Serialization,
 		readOnly:      options.ReadOnly,
 		meter:         i.newMeter(options),
 		seed:          seedIn(settings),
@@ -95,6 +97,26 @@ func (h *handle) reopen(store *xkv.Store) bool {
 // ending, and what the store has acknowledged is safe without it.
 func (h *handle) close() {
 	if h.state.CompareAndSwap(stateIdle, stateClosed) {
+		h.closing.Lock()
+		defer h.closing.Unlock()
 		h.store.Close()
 	}
+}
+
+// cancel takes a call back that waits, from any goroutine.
+func (h *handle) cancel(queue *xkv.Queue, tag uint64) {
+	h.closing.Lock()
+	defer h.closing.Unlock()
+	if h.state.Load() != stateClosed {
+		h.store.Cancel(queue, tag)
+	}
+}
+
+// waitsFor tells which operations have to be queued in a store.
+func (r *RootModule) waitsFor(store *xkv.Store) []bool {
+	waits := make([]bool, len(r.methods))
+	for n, m := range r.methods {
+		waits[n] = store.Waits(m.Op)
+	}
+	return waits
 }

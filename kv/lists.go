@@ -110,7 +110,7 @@ func (kv *kvObject) readKeys(r *request, m *method, a *argument, v sobek.Value) 
 		r.items = xkv.AppendKey(r.items, key)
 		return r.checkRoom(m, a, 0)
 	})
-	r.command.Items = r.items
+	r.command.SetBytes(a.Slot, r.items)
 	return err
 }
 
@@ -118,7 +118,7 @@ func (kv *kvObject) readKeys(r *request, m *method, a *argument, v sobek.Value) 
 
 func (kv *kvObject) readClaim(r *request, m *method, a *argument, v sobek.Value) error {
 	err := kv.try(m, a, func() error { return r.addClaim(m, a, -1, v) })
-	r.command.Items = r.items
+	r.command.SetBytes(a.Slot, r.items)
 	return err
 }
 
@@ -129,7 +129,7 @@ func (kv *kvObject) readClaims(r *request, m *method, a *argument, v sobek.Value
 		}
 		return r.checkRoom(m, a, 0)
 	})
-	r.command.Items = r.items
+	r.command.SetBytes(a.Slot, r.items)
 	return err
 }
 
@@ -200,7 +200,7 @@ func (kv *kvObject) readEntries(r *request, m *method, a *argument, v sobek.Valu
 		}
 		return nil
 	})
-	r.command.Items = r.items
+	r.command.SetBytes(a.Slot, r.items)
 	return err
 }
 
@@ -238,7 +238,7 @@ func (kv *kvObject) readEntry(r *request, m *method, a *argument, object *sobek.
 // there is no more to say.
 func (kv *kvObject) whatIsBad(r *request, m *method, reply *xkv.Reply) error {
 	isRefused := reply.Code == xkv.InvalidOptions || reply.Code == xkv.Serializer
-	if !isRefused || len(m.positional) == 0 || m.positional[0].Kind != xkv.KindEntries {
+	if !isRefused || len(m.Positional) == 0 || m.Positional[0].Kind != xkv.KindEntries {
 		return nil
 	}
 	return kv.badEntries(r, m)

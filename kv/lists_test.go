@@ -35,17 +35,17 @@ func TestEndlessList(t *testing.T) {
 	m := &method{Operation: xkv.Operation{Name: "getMany"}}
 	endless := f.js(`({[Symbol.iterator]: () => ({next: () => ({value: "key", done: false})})})`)
 	for _, test := range []struct {
-		argument xkv.ArgumentInfo
+		argument argument
 		list     sobek.Value
 	}{
-		{xkv.ArgumentInfo{Name: "keys", Kind: xkv.KindKeys}, endless},
-		{xkv.ArgumentInfo{Name: "claims", Kind: xkv.KindClaims},
+		{argument{Name: "keys", Kind: xkv.KindKeys}, endless},
+		{argument{Name: "claims", Kind: xkv.KindClaims},
 			f.js(`(function* () { for (;;) yield {id: "id", key: "key", token: 1}; })()`)},
-		{xkv.ArgumentInfo{Name: "entries", Kind: xkv.KindEntries},
+		{argument{Name: "entries", Kind: xkv.KindEntries},
 			f.js(`({a: "x".repeat(600000), b: "x".repeat(600000)})`)},
 	} {
 		r := &request{}
-		err := kv.readArgument(r, m, &argument{test.argument}, test.list)
+		err := kv.readArgument(r, m, &test.argument, test.list)
 		if err == nil || !strings.Contains(err.Error(), test.argument.Name+" are more than the 1048576 bytes") {
 			t.Errorf("%s: %v", test.argument.Name, err)
 		}
@@ -62,11 +62,11 @@ func TestPacking(t *testing.T) {
 	m := &method{}
 	read := func(kind xkv.ArgumentKind, script string) []xkv.Item {
 		r := &request{}
-		if err := kv.readArgument(r, m, &argument{xkv.ArgumentInfo{Kind: kind}}, f.js(script)); err != nil {
+		if err := kv.readArgument(r, m, &argument{Kind: kind}, f.js(script)); err != nil {
 			t.Fatal(err)
 		}
 		var items []xkv.Item
-		for data := r.command.Items; len(data) > 0; {
+		for data := r.items; len(data) > 0; {
 			var item xkv.Item
 			data = item.Read(data)
 			items = append(items, item)

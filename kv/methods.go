@@ -2,7 +2,6 @@ package kv
 
 import (
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/grafana/sobek"
@@ -15,28 +14,43 @@ import (
 // table of commands. There is no code per method.
 type method struct {
 	xkv.Operation
-	positional []argument
-	fields     []argument // of the options argument that follows them
-	snakeName  string     // as metrics call it
-	mayBeEmpty bool       // it looks for something that may not be there
-	givesBack  bool       // claims, or renews them
+	snakeName string    // as metrics call it
+	hasKey    bool      // it is about one
+	expects   bool      // what must be there,
+	replaces  bool      // or stores a value
+	givesBack bool      // claims, or renews them
+	timeout   *argument // how long it may wait; nil if it does not
 }
 
 func newMethods(operations []xkv.Operation) []*method {
 	methods := make([]*method, len(operations))
 	for n, operation := range operations {
-		methods[n] = &method{
-			Operation:  operation,
-			positional: newArguments(operation, operation.Arguments),
-			fields:     newArguments(operation, operation.Required|operation.Optional),
-			snakeName:  snakeCase(operation.Name),
-			givesBack:  operation.Arguments&(xkv.Claim|xkv.Claims) != 0,
-			mayBeEmpty: strings.HasPrefix(operation.Name, "random") ||
-				strings.HasPrefix(operation.Name, "claim") ||
-				strings.HasPrefix(operation.Name, "pop"),
+		m := &method{Operation: operation, snakeName: snakeCase(operation.Name)}
+		for i := range m.Positional {
+			switch m.Positional[i].Kind {
+			case xkv.KindKey:
+				m.hasKey = true
+			case xkv.KindExpected:
+				m.expects = true
+			case xkv.KindValue:
+				m.replaces = true
+			case xkv.KindClaim, xkv.KindClaims:
+				m.givesBack = true
+			}
 		}
+		for i := range m.Fields {
+			if m.Fields[i].Bit == xkv.Timeout {
+				m.timeout = &m.Fields[i]
+			}
+		}
+		methods[n] = m
 	}
 	return methods
+}
+
+// isPatient tells whether a call may wait for what is not there.
+func (m *method) isPatient(r *request) bool {
+	return m.timeout != nil && r.command.Number(m.timeout.Slot) > 0
 }
 
 // kvObject is a KV object that a script got from openKv.
@@ -90,15 +104,12 @@ func (kv *kvObject) call(m *method, call sobek.FunctionCall) sobek.Value {
 	}
 	r := kv.begin(m)
 	err := kv.prepare(r, m, call)
-	o.value, o.key = r.value, r.command.Key
-	// Nothing can be queued unless the store has a writer to queue for.
+	o.value, o.key = r.value, r.key
 	switch {
 	case err != nil:
 		_ = o.fail(err)
-	case kv.handle.waits && (!m.Reads || kv.handle.waiting > 0):
+	case kv.handle.waits[m.Op] || kv.handle.waiting > 0 || !kv.run(r, &o):
 		kv.submit(r, o)
-	default:
-		kv.run(r, &o)
 	}
 	kv.end(r)
 	kv.turn.call(&kv.root.turns)
@@ -123,6 +134,11 @@ func (kv *kvObject) prepare(r *request, m *method, call sobek.FunctionCall) erro
 			return err
 		}
 	}
+	if m.isPatient(r) && kv.vu.State() == nil {
+		return &xkv.Error{Code: xkv.InitContext, Message: m.Name +
+			": with a timeout it may wait, and nobody changes anything at the top level; call it " +
+			"in setup(), teardown() or an iteration"}
+	}
 	if !kv.handle.enter() {
 		return &xkv.Error{Code: xkv.StoreClosed, Message: m.Name + ": the store is closed"}
 	}
@@ -133,8 +149,9 @@ func (kv *kvObject) prepare(r *request, m *method, call sobek.FunctionCall) erro
 	return nil
 }
 
-// run does a call at once. The handle has been entered.
-func (kv *kvObject) run(r *request, o *outcome) {
+// run does a call at once, unless it has to be queued: then it does nothing, and
+// returns false. The handle has been entered.
+func (kv *kvObject) run(r *request, o *outcome) bool {
 	var reply xkv.Reply
 	// What a script has put in the place of Reflect.set may run while the reply is
 	// decoded, and make calls: those must not write over it.
@@ -144,7 +161,9 @@ func (kv *kvObject) run(r *request, o *outcome) {
 		reply.Release()
 		kv.buffer = buffer
 	}()
-	kv.handle.store.Submit(&r.command, buffer, kv.root.pending.queue, 0, &reply)
+	if kv.handle.store.Submit(&r.command, buffer, nil, 0, &reply) {
+		return false
+	}
 	err := kv.whatIsBad(r, o.method, &reply)
 	kv.handle.leave()
 	if err != nil {
@@ -152,6 +171,7 @@ func (kv *kvObject) run(r *request, o *outcome) {
 	} else {
 		_ = o.settle(&reply)
 	}
+	return true
 }
 
 type settler = func(any) error
@@ -225,7 +245,7 @@ func (kv *kvObject) result(m *method, reply *xkv.Reply, value sobek.Value) (sobe
 		return rt.ToValue(reply.Number), nil
 	case xkv.ReplyKey:
 		return kv.decoder.key(reply.Data), nil
-	case xkv.ReplyItems:
+	case xkv.ReplyItems, xkv.ReplyFound:
 		return kv.decoder.items(reply.Data, kv.handle.serialization)
 	case xkv.ReplyReport:
 		kv.report(reply.Data)

@@ -49,6 +49,8 @@ type metricSet struct {
 
 	operations, duration, failed, empty, inFlight *metrics.Metric
 
+	traffic trafficMetrics
+
 	gauges []*metrics.Metric // in the order of the table above
 }
 
@@ -76,6 +78,12 @@ func (r *RootModule) registerMetrics(vu modules.VU) *metricSet {
 		claimsLost: add("claims_lost_total", metrics.Counter, metrics.Default),
 		empty:      add("empty_result", metrics.Rate, metrics.Default),
 		inFlight:   add("async_in_flight", metrics.Gauge, metrics.Default),
+		traffic: trafficMetrics{
+			roundTrip:  add("round_trip", metrics.Trend, metrics.Time),
+			onTheirWay: add("requests_in_flight", metrics.Gauge, metrics.Default),
+			reconnects: add("reconnects_total", metrics.Counter, metrics.Default),
+			unknown:    add("outcomes_unknown_total", metrics.Counter, metrics.Default),
+		},
 	}
 	for _, gauge := range gauges {
 		set.gauges = append(set.gauges, add(gauge.name, metrics.Gauge, gauge.contains))
@@ -93,6 +101,7 @@ type meter struct {
 	storeTags
 	perCall  bool
 	inFlight *atomic.Int64 // calls of all virtual users that wait, to stores of this kind
+	watch    *trafficWatch // of all of them; nil unless they are on a server
 	methods  int
 	known    map[*metrics.TagSet]*tagSets
 	last     *tagSets
@@ -114,18 +123,19 @@ const mostTagSets = 64
 
 func (i *instance) newMeter(options xkv.Options) *meter {
 	tags := storeTags{
-		backend:       "disk",
+		backend:       options.Backend,
 		trackKeys:     strconv.FormatBool(options.TrackKeys),
-		serialization: serialization(options.Serialization).String(),
+		serialization: options.Serialization.String(),
 	}
-	if options.Memory {
-		tags.backend = "memory"
-	}
-	return &meter{
+	m := &meter{
 		metricSet: i.metrics, storeTags: tags, perCall: options.Metrics,
 		inFlight: i.root.inFlight(tags), methods: len(i.root.methods),
 		known: make(map[*metrics.TagSet]*tagSets),
 	}
+	if options.Backend == "redis" {
+		m.watch = &i.root.watch
+	}
+	return m
 }
 
 // inFlight is the count that all stores of a kind share.
@@ -267,7 +277,7 @@ func (o *outcome) measure(b *batch, tags *methodTags, failed, isEmpty bool) {
 	status := tags.succeeded
 	if failed {
 		status = tags.failed
-	} else if o.method.mayBeEmpty {
+	} else if o.method.Searches {
 		b.add(m.empty, tags.method, metrics.B(isEmpty))
 	}
 	b.add(m.operations, status, 1)
@@ -375,13 +385,16 @@ func flatten(data []byte, path string, numbers map[string]float64) []byte {
 	return data
 }
 
-// snakeCase turns claimRandomMany into claim_random_many.
+// snakeCase turns claimRandomMany into claim_random_many, and exportJSONL into
+// export_jsonl: capitals that follow each other are one word.
 func snakeCase(name string) string {
 	var b strings.Builder
+	capital := false
 	for _, r := range name {
-		if unicode.IsUpper(r) {
+		if unicode.IsUpper(r) && !capital {
 			b.WriteByte('_')
 		}
+		capital = unicode.IsUpper(r)
 		b.WriteRune(unicode.ToLower(r))
 	}
 	return b.String()

@@ -5,8 +5,10 @@
 package kv
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/js/modules"
@@ -27,6 +29,7 @@ type (
 		handles  []*handle // of all virtual users
 		metrics  *metricSet
 		traffic  map[storeTags]*atomic.Int64
+		watch    trafficWatch
 	}
 
 	// instance is the module as one virtual user sees it.
@@ -38,12 +41,13 @@ type (
 		decoder *decoder
 		buffer  []byte   // small replies land here
 		spare   *request // for the next call; nil while one is being read
+		idle    []*pendingCall
 		handles []*handle
 		metrics *metricSet
 		outbox  outbox
 		turn    turn
 
-		opensLate bool        // files: not before they are needed
+		opensLate bool        // files and servers: not before they are needed
 		late      []*kvObject // those whose store this concerns
 
 		arrayPrototype *sobek.Object // looked up when first needed
@@ -74,6 +78,7 @@ func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
 		r.closeAtExit(vu)
 		logger := vu.InitEnv().Logger
 		xkv.TakeNotices(func(text string) { logger.Warn("k6/x/kv: " + text) })
+		xkv.TakeProgress(progressEvery, func(p xkv.Progress) { logger.Info("k6/x/kv: " + r.tell(p)) })
 	})
 	rt := vu.Runtime()
 	return &instance{
@@ -87,6 +92,20 @@ func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
 
 		opensLate: isNobody(rt),
 	}
+}
+
+// progressEvery is how often calls that read or write a file say how far they are. It is a
+// variable so that tests need not wait.
+var progressEvery = 5 * time.Second
+
+// tell puts into words how far a call is.
+func (r *RootModule) tell(p xkv.Progress) string {
+	done := ""
+	if p.Total > 0 {
+		done = fmt.Sprintf(", %d %% of the file", 100*p.Bytes/p.Total)
+	}
+	return fmt.Sprintf("%s %q: %d entries%s, %.0f MB, after %v", r.methods[p.Op].Name, p.FileName,
+		p.Entries, done, float64(p.Bytes)/1e6, p.Elapsed.Round(time.Second))
 }
 
 // isNobody tells whether a script is run for no virtual user that will iterate, but
@@ -168,7 +187,7 @@ func (i *instance) newKV(settings []xkv.Setting) (*kvObject, error) {
 		return nil, err
 	}
 	kv := &kvObject{instance: i, handle: i.newHandle(options, settings), settings: settings}
-	if i.opensLate && !options.Memory {
+	if i.opensLate && options.Outlasts {
 		i.late = append(i.late, kv)
 		return kv, nil
 	}
@@ -198,7 +217,7 @@ func (i *instance) adopt(store *xkv.Store, h *handle) *handle {
 		}
 	}
 	store.SetStream(i.number())
-	h.store, h.waits = store, store.Waits()
+	h.store, h.waits = store, i.root.waitsFor(store)
 	i.handles = append(i.handles, h)
 	i.root.mu.Lock()
 	i.root.handles = append(i.root.handles, h)

@@ -8,12 +8,15 @@ import (
 	"example.com/xk6-kv/xkv"
 )
 
-// optionGroups returns the objects that options stand in: "disk" for "disk.timeout".
+// optionGroups returns the objects that options stand in: "redis" and "redis.tls" for
+// "redis.tls.ca".
 func optionGroups(names []string) map[string]bool {
 	groups := make(map[string]bool)
 	for _, name := range names {
-		if group, _, nested := strings.Cut(name, "."); nested {
-			groups[group] = true
+		for at, char := range name {
+			if char == '.' {
+				groups[name[:at]] = true
+			}
 		}
 	}
 	return groups
@@ -22,30 +25,33 @@ func optionGroups(names []string) map[string]bool {
 // readSettings flattens openKv's argument. Names and values are checked in C.
 func (i *instance) readSettings(options sobek.Value) ([]xkv.Setting, error) {
 	var settings []xkv.Setting
+	err := i.readGroup("", options, &settings)
+	return settings, err
+}
 
-	err := i.eachField("openKv", "options", options, func(name string, value sobek.Value) error {
-		if name == "path" && sobek.IsUndefined(value) {
+// readGroup adds the settings of the object that is the group of this name, "" for all.
+func (i *instance) readGroup(group string, options sobek.Value, settings *[]xkv.Setting) error {
+	what, within := "options", ""
+	if group != "" {
+		what, within = group, group+"."
+	}
+	return i.eachField("openKv", what, options, func(field string, value sobek.Value) error {
+		name := within + field
+		switch {
+		case name == "path" && sobek.IsUndefined(value):
 			return invalid("openKv: path is undefined, as a variable that is not set; leave it out " +
 				"for the default, ./.k6.kv")
-		}
-		if isLeftOut(value) {
+		case isLeftOut(value):
 			return nil
+		case strings.Contains(field, "."):
+			group, rest, _ := strings.Cut(name, ".")
+			return invalid("there is no option %q; write {%s: {%s: …}}", name, group, rest)
+		case i.root.groups[name]:
+			return i.readGroup(name, value, settings)
 		}
-		if group, field, dotted := strings.Cut(name, "."); dotted {
-			return invalid("there is no option %q; write {%s: {%s: …}}", name, group, field)
-		}
-		if !i.root.groups[name] {
-			settings = append(settings, xkv.Setting{Name: name, Value: scalar(value)})
-			return nil
-		}
-		return i.eachField("openKv", name, value, func(field string, value sobek.Value) error {
-			if !isLeftOut(value) {
-				settings = append(settings, xkv.Setting{Name: name + "." + field, Value: scalar(value)})
-			}
-			return nil
-		})
+		*settings = append(*settings, xkv.Setting{Name: name, Value: scalar(value)})
+		return nil
 	})
-	return settings, err
 }
 
 // isLeftOut tells whether a field, or all options, mean the default.
@@ -83,7 +89,15 @@ func (i *instance) eachField(call, name string, options sobek.Value,
 }
 
 func notPlain(call, name string, value sobek.Value) error {
-	return invalid("%s: %s must be a plain object; it is %s", call, name, describe(value))
+	return invalid("%s: %s must be a plain object; it is %s", call, name, describeOption(value))
+}
+
+// describeOption does not show what may be a URL with a password in it.
+func describeOption(value sobek.Value) string {
+	if text, isText := value.(sobek.String); isText && strings.Contains(text.String(), "@") {
+		return "a string"
+	}
+	return describe(value)
 }
 
 // isPlain tells objects like {} from arrays, functions, instances of classes …
@@ -111,5 +125,5 @@ func scalar(value sobek.Value) any {
 	if text, ok := keyText(value); ok && !strings.ContainsRune(text, 0) {
 		return text
 	}
-	return xkv.Other(describe(value))
+	return xkv.Other(describeOption(value))
 }
