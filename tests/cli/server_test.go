@@ -1,0 +1,84 @@
+package cli_test
+
+import (
+	"crypto/tls"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"example.com/xk6-kv/tests/redistest"
+)
+
+const secret = "s3cr3t"
+
+func TestStoresOnServers(t *testing.T) {
+	f, socket := newFolder(t), redistest.Start(t, "--requirepass", secret)
+	url, shown := "unix://:"+secret+"@"+socket, "unix://"+socket
+	f.run("set", url, "user:1", `{"a":1}`).wants("")
+	f.run("get", url, "user:1").wants("{\"a\":1}\n")
+	f.run("exists", url, "user:1").wants("true\n")
+	f.run("set", url, "else", "2", "--name", "other").wants("")
+	f.run("keys", url).wants("user:1\n")
+	f.run("keys", url, "--name", "other").wants("else\n")
+	f.run("export", url, "all.jsonl").has()
+	f.run("import", url, "all.jsonl", "--prefix", "copy:").has()
+	f.run("list", url).wants("copy:user:1\t{\"a\":1}\nuser:1\t{\"a\":1}\n")
+	f.run("random", url, "--prefix", "none").fails(notFound, `"`+shown+`" has no key`)
+	stat := f.run("stat", url).has(shown, "entries        2").out
+	if strings.Contains(stat, "size") || strings.Contains(stat, secret) {
+		t.Error(stat)
+	}
+	f.run("delete", url, "user:1").wants("")
+	f.run("count", url).wants("1\n")
+}
+
+// Passwords are not shown, whatever is wrong.
+func TestPasswordsOfServers(t *testing.T) {
+	f, socket := newFolder(t), redistest.Start(t, "--requirepass", secret)
+	for _, one := range []struct{ url, says string }{
+		{"unix://" + socket, "asks for a password"},
+		{"unix://:no" + secret + "@" + socket, "does not know this user and password"},
+		{"unix://me:" + secret + "@" + socket, "does not know this user and password"},
+		{"redis://:" + secret + "@host:99999", "a port must be"},
+		{"redis://me:" + secret, "a port must be"},
+		{"redis://localhost?password=" + secret, "behind a ?"},
+		{"rediss://:" + secret + "@127.0.0.1:1", "127.0.0.1:1"},
+	} {
+		res := f.run("get", one.url, "k")
+		res.fails(storeFailed, one.says)
+		if strings.Contains(res.message, secret) {
+			t.Errorf("%s", res.message)
+		}
+	}
+	variable := "K6_KV_REDIS_URL=unix://:" + secret + "@" + socket
+	for _, words := range [][]string{{"set", "redis:", "k", "1"}, {"exists", "redis:", "k"}} {
+		command := f.command(words...)
+		command.Env = append(command.Environ(), variable)
+		if res := f.finish(command, ""); res.code != done || res.message != "" {
+			t.Errorf("%q: %s", words, res.message)
+		}
+	}
+	f.run("get", "a.kv", "k", "--name", "other").fails(storeFailed, "name is", "path")
+}
+
+// The tool has TLS where OpenSSL was found when it was built.
+func TestServersThroughTLS(t *testing.T) {
+	f := newFolder(t)
+	a := redistest.New(t)
+	url := "rediss://:" + secret + "@" + a.Front(redistest.Start(t, "--requirepass", secret), tls.NoClientCert)
+	// There is no option for a file of certificates: OpenSSL takes this variable.
+	command := func(words ...string) *exec.Cmd {
+		command := f.command(words...)
+		command.Env = append(command.Environ(), "SSL_CERT_FILE="+a.File("ca.pem"))
+		return command
+	}
+	res := f.finish(command("set", url, "k", "-"), strings.Repeat("1", 1<<20))
+	if strings.Contains(res.message, "built without TLS") {
+		t.Skip("NOT RUN: this xkv was built without OpenSSL")
+	}
+	res.wants("")
+	if got := f.finish(command("get", url, "k"), ""); got.out != strings.Repeat("1", 1<<20)+"\n" {
+		t.Errorf("%d bytes came back, and: %s", len(got.out), got.message)
+	}
+	f.run("get", url, "k").fails(storeFailed, "cannot connect through TLS", "certificate")
+}
