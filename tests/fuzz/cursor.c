@@ -1,7 +1,9 @@
 /*
  * cursor.c - any text as a cursor: what is accepted is the one cursor of its key
  */
-#include "engine.h"
+#include "command/cursor.h"
+#include "base/text.h"
+#include "command/items.h"
 
 #include <stdlib.h>
 

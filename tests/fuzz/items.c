@@ -2,7 +2,7 @@
  * items.c - any bytes as items: what is read stays within them, and written
  * again it is the same bytes
  */
-#include "items.h"
+#include "command/items.h"
 
 #include <stdlib.h>
 

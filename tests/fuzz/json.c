@@ -4,7 +4,7 @@
  */
 #include "../json.h"
 
-#include "engine.h"
+#include "command/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
