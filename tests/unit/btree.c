@@ -4,8 +4,9 @@
 #include "../heap.h"
 #include "../model.h"
 
-#include "btree.h"
-#include "reclaim.h"
+#include "tree/btree.h"
+#include "tree/btree_nodes.h"
+#include "tree/reclaim.h"
 
 enum { KEY_ROOM = 1024 };
 
@@ -222,7 +223,7 @@ static void test_random_operations(void **state) {
 
 /* -- Loads ------------------------------------------------------------------- */
 
-enum { LOAD = 50000 };
+enum { LOAD = SANITIZED ? 10000 : 50000 };
 
 static xkv_bytes load_key(char out[32], size_t i) {
     return bytes_of(out, (size_t)snprintf(out, 32, "record:%07zu", i));
@@ -334,6 +335,32 @@ static void test_appending(void **state) {
     assert_all_freed();
 }
 
+/* Keys in order, and then all that comes where the next one would not be behind the last. */
+static void test_out_of_order(void **state) {
+    enum { FULL = XKV__FANOUT };
+    struct twins twins = {XKV__TREE_EMPTY, {NULL, 0, 0}};
+    char text[32];
+
+    (void)state;
+    for (size_t i = 0; i < 2 * FULL + 2; i++)
+        assert_int_equal(twins_put(&twins, load_key(text, i), LIT("old")), XKV_OK);
+    assert_true(twins.tree.ascends);
+    assert_int_equal(twins_put(&twins, load_key(text, 2 * FULL + 1), LIT("new")), XKV_OK);
+    assert_same(&twins);
+    assert_int_equal(twins_put(&twins, LIT("record:0000001a"), NOTHING), XKV_OK);
+    assert_false(twins.tree.ascends);
+    assert_int_equal(twins_put(&twins, load_key(text, 3 * FULL), NOTHING), XKV_OK);
+    assert_true(twins.tree.ascends);
+    for (size_t i = 2 * FULL; i < 3 * FULL + 1; i++) /* the last leaf becomes empty */
+        (void)twins_delete(&twins, load_key(text, i));
+    assert_true(twins.tree.ascends);
+    assert_int_equal(twins_put(&twins, LIT("record:0000100a"), NOTHING), XKV_OK);
+    assert_int_equal(twins_put(&twins, load_key(text, 3 * FULL), NOTHING), XKV_OK);
+    assert_same(&twins);
+    twins_free(&twins);
+    assert_all_freed();
+}
+
 /* -- Small things ------------------------------------------------------------ */
 
 static void test_empty(void **state) {
@@ -383,6 +410,30 @@ static void test_replacing_keeps_the_count(void **state) {
         }
         assert_int_equal(twins.tree.count, 64);
     }
+    assert_same(&twins);
+    twins_free(&twins);
+}
+
+/* A leaf that has become empty between two that are too full for a merge is walked
+ * over, and goes when one of them is thin. */
+static void test_empty_leaf(void **state) {
+    enum { FULL = XKV__FANOUT };
+    struct twins twins = {XKV__TREE_EMPTY, {NULL, 0, 0}};
+    char text[32];
+
+    (void)state;
+    for (size_t i = 0; i < 3 * FULL; i++)
+        assert_int_equal(twins_put(&twins, load_key(text, i), NOTHING), XKV_OK);
+    assert_int_equal(twins.tree.root->n, 3);
+    for (size_t i = FULL; i < 2 * FULL; i++)
+        assert_int_equal(twins_delete(&twins, load_key(text, i)), XKV_OK);
+    assert_int_equal(twins.tree.root->n, 3);
+    assert_same(&twins);
+    for (size_t i = FULL - 4; i < 2 * FULL; i++)
+        assert_answers(&twins, load_key(text, i));
+    for (size_t i = 2 * FULL; i < 3 * FULL; i++)
+        assert_int_equal(twins_delete(&twins, load_key(text, i)), XKV_OK);
+    assert_int_equal(twins.tree.root->n, 2);
     assert_same(&twins);
     twins_free(&twins);
 }
@@ -509,6 +560,8 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_random_operations),
         cmocka_unit_test(test_loads),
         cmocka_unit_test(test_appending),
+        cmocka_unit_test(test_out_of_order),
+        cmocka_unit_test(test_empty_leaf),
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_delete_without_memory),
         cmocka_unit_test(test_check),

@@ -5,30 +5,49 @@
 #include "../heap.h"
 #include "../support.h"
 
-#include "claims.h"
-#include "reclaim.h"
+#include "local/backend.h"
+#include "local/claims.h"
+#include "local/waiting.h"
+#include "tree/btree.h"
+#include "tree/reclaim.h"
 
 /* -- A backend that only keeps tokens ---------------------------------------- */
 
 static uint64_t saved, saved_in_txn; /* what is on the "disk", and will be by commit */
 static int saves;
 static int load_status, save_status;
+static size_t number_size;
 
-static int load_tokens(xkv__txn *txn, uint64_t *end) {
+static unsigned char number[8];
+
+static int get_meta(xkv__txn *txn, xkv__space space, xkv_bytes key, xkv_bytes *value) {
     (void)txn;
-    *end = saved;
+    assert_int_equal(space, XKV__META);
+    assert_true(same_bytes(key, LIT("tokens")));
+    if (load_status == XKV_OK && saved_in_txn == 1)
+        return XKV_E_KEY_NOT_FOUND;
+    for (int i = 0; i < 8; i++)
+        number[i] = (unsigned char)(saved_in_txn >> (56 - 8 * i));
+    *value = bytes_of(number, number_size);
     return load_status;
 }
 
-static int save_tokens(xkv__txn *txn, uint64_t end) {
+static int put_meta(xkv__txn *txn, xkv__space space, xkv_bytes key, xkv_bytes value) {
+    uint64_t end = 0;
+
     (void)txn;
+    assert_int_equal(space, XKV__META);
+    assert_true(same_bytes(key, LIT("tokens")));
+    assert_int_equal(value.len, 8);
+    for (size_t i = 0; i < 8; i++)
+        end = end << 8 | ((const unsigned char *)value.data)[i];
     saves++;
     if (save_status == XKV_OK)
         saved_in_txn = end;
     return save_status;
 }
 
-static const xkv__backend_ops ops = {.load_tokens = load_tokens, .save_tokens = save_tokens};
+static const xkv__backend_ops ops = {.get = get_meta, .put = put_meta};
 static xkv__backend backend = {.ops = &ops};
 
 static xkv__txn begin(bool undoes) {
@@ -50,13 +69,16 @@ static int set_up(void **state) {
     saved = saved_in_txn = 1;
     saves = 0;
     load_status = save_status = XKV_OK;
+    number_size = 8;
     backend.claims = xkv__claims_new();
-    return backend.claims ? 0 : -1;
+    backend.waiting = xkv__waiting_new(NULL, NULL); /* where nobody waits */
+    return backend.claims && backend.waiting ? 0 : -1;
 }
 
 static int tear_down(void **state) {
     (void)state;
     xkv__claims_free(backend.claims);
+    xkv__waiting_free(backend.waiting);
     xkv__reclaim_finish();
     return heap.live == 0 ? 0 : -1;
 }
@@ -84,23 +106,74 @@ static size_t model_expired(uint64_t now, size_t from, size_t end) {
     return count;
 }
 
+/* -- Owners ------------------------------------------------------------------ */
+
+static const char *const owners[] = {"", "vu 1", "vu 2", "v", "vu 1k:"};
+static const char *const prefixes[] = {"k:0", "k:1", "k:2", "k:", ""}; /* the first, by hundreds */
+
+enum { OWNERS = sizeof owners / sizeof *owners, PREFIXES = sizeof prefixes / sizeof *prefixes };
+
+/* Number of the slot whose claim an owner is to find with a prefix; KEYS if there is none. */
+static size_t slot_of(xkv_bytes owner, xkv_bytes prefix) {
+    size_t n = 0;
+
+    while (n < KEYS && !(slots[n].held && same_bytes(slots[n].claim.owner, owner) &&
+                         same_bytes(slots[n].claim.prefix, prefix)))
+        n++;
+    return n;
+}
+
+/* One that is held keeps its owner; a new one gets one that has none, or nobody. */
+static void choose_owner(struct rng *rng, size_t n, xkv__claim *claim) {
+    size_t which = rng_below(rng, 3);
+    xkv_bytes owner = xkv_text(owners[rng_below(rng, OWNERS)]);
+    xkv_bytes prefix = xkv_text(prefixes[which == 0 ? n / 100 : 2 + which]);
+
+    if (slots[n].held || (owner.len > 0 && slot_of(owner, prefix) < KEYS)) {
+        claim->owner = slots[n].held ? slots[n].claim.owner : NOTHING;
+        claim->prefix = slots[n].held ? slots[n].claim.prefix : NOTHING;
+        return;
+    }
+    claim->owner = owner;
+    claim->prefix = owner.len > 0 ? prefix : NOTHING;
+}
+
+static void assert_owners(xkv__txn *txn) {
+    char text[32];
+
+    for (size_t i = 0; i < OWNERS * PREFIXES; i++) {
+        xkv_bytes owner = xkv_text(owners[i / PREFIXES]), key;
+        xkv_bytes prefix = xkv_text(prefixes[i % PREFIXES]);
+        size_t n = owner.len > 0 ? slot_of(owner, prefix) : KEYS;
+        assert_int_equal(xkv__claim_of(txn, owner, prefix, &key), n < KEYS);
+        if (n < KEYS)
+            assert_true(same_bytes(key, key_number(text, n)));
+    }
+}
+
 static void assert_claims(xkv__txn *txn) {
     const xkv__tree *keys = xkv__claims_keys(txn);
     size_t count = 0;
     char text[32];
 
     for (size_t i = 0; i < KEYS; i++) {
-        xkv__claim claim = {0, 0};
+        xkv__claim claim = {.token = 0};
         bool found = xkv__claim_find(txn, key_number(text, i), &claim);
         assert_int_equal(found, slots[i].held);
         if (found) {
             assert_int_equal(claim.token, slots[i].claim.token);
             assert_int_equal(claim.deadline, slots[i].claim.deadline);
+            assert_true(same_bytes(claim.owner, slots[i].claim.owner));
+            if (claim.owner.len > 0) {
+                assert_true(same_bytes(claim.prefix, slots[i].claim.prefix));
+                assert_int_equal(claim.expires_at, slots[i].claim.expires_at);
+            }
         }
         count += found;
     }
     assert_int_equal(keys->count, count);
     assert_null(xkv__tree_check(keys));
+    assert_owners(txn);
     for (uint64_t now = 0; now < 1100; now += 100) {
         assert_int_equal(xkv__claims_expired(txn, NOTHING, now), model_expired(now, 0, KEYS));
         assert_int_equal(xkv__claims_expired(txn, LIT("k:1"), now), model_expired(now, 100, 200));
@@ -122,8 +195,12 @@ static int change(xkv__txn *txn, struct rng *rng, uint64_t *token) {
         return error;
     }
     /* A renewed claim keeps its token; now and then nothing changes at all. */
-    xkv__claim claim = {slot->held && rng_chance(rng, 500) ? slot->claim.token : ++*token,
-                        rng_below(rng, 1000)};
+    xkv__claim claim = {
+        .token = slot->held && rng_chance(rng, 500) ? slot->claim.token : ++*token,
+        .deadline = rng_below(rng, 1000),
+    };
+    claim.expires_at = claim.deadline + 7; /* the same deadline is the same claim */
+    choose_owner(rng, n, &claim);
     if (slot->held && rng_chance(rng, 50))
         claim = slot->claim;
     error = xkv__claim_put(txn, key, &claim);
@@ -177,7 +254,7 @@ static void test_random_transactions(void **state) {
 /* Exactly at the deadline it has ended. */
 static void test_deadline(void **state) {
     xkv__txn txn = begin(false);
-    xkv__claim claim = {1, 100};
+    xkv__claim claim = {.token = 1, .deadline = 100};
 
     (void)state;
     assert_int_equal(xkv__claim_put(&txn, LIT("a"), &claim), XKV_OK);
@@ -192,16 +269,21 @@ static void test_deadline(void **state) {
 }
 
 static void test_longest_key(void **state) {
-    static unsigned char key[XKV_KEY_MAX];
+    static unsigned char key[XKV_KEY_MAX + 1];
+    xkv_bytes all = bytes_of(key, XKV_KEY_MAX), owner = bytes_of(key, XKV_OWNER_MAX), found;
     xkv__txn txn = begin(true);
-    xkv__claim claim = {1, 100};
+    xkv__claim claim = {.token = 1, .deadline = 100, .owner = owner, .prefix = all};
 
     (void)state;
     memset(key, 'k', sizeof key);
-    assert_int_equal(xkv__claim_put(&txn, bytes_of(key, sizeof key), &claim), XKV_OK);
-    assert_int_equal(xkv__claims_expired(&txn, bytes_of(key, sizeof key), 100), 1);
+    assert_int_equal(xkv__claim_put(&txn, all, &claim), XKV_OK);
+    assert_true(xkv__claim_of(&txn, owner, all, &found));
+    assert_true(same_bytes(found, all));
+    assert_false(xkv__claim_of(&txn, owner, bytes_of(key, sizeof key), &found));
+    assert_int_equal(xkv__claims_expired(&txn, all, 100), 1);
     assert_int_equal(xkv__claims_expire(&txn, 100), XKV_OK);
     assert_int_equal(xkv__claims_keys(&txn)->count, 0);
+    assert_false(xkv__claim_of(&txn, owner, all, &found));
     commit(&txn);
 }
 
@@ -246,12 +328,14 @@ static void test_without_memory(void **state) {
 
 /* Where nothing is kept to go back to, ending claims needs no memory. */
 static void test_ending_needs_no_memory(void **state) {
-    char text[32];
+    char text[32], owner[32];
 
     (void)state;
     xkv__txn txn = begin(false);
     for (size_t i = 0; i < KEYS; i++) {
-        xkv__claim claim = {i + 1, i * 7 % 100};
+        xkv__claim claim = {.token = i + 1, .deadline = i * 7 % 100, .prefix = LIT("k")};
+        if (i % 2)
+            claim.owner = key_number(owner, i);
         assert_int_equal(xkv__claim_put(&txn, key_number(text, i), &claim), XKV_OK);
     }
     heap_fail_at(1, true);
@@ -350,6 +434,10 @@ static void test_tokens_that_cannot_be_saved(void **state) {
     load_status = XKV_E_DISK_STORE_READ;
     assert_int_equal(xkv__claims_prepare(&txn, 1), XKV_E_DISK_STORE_READ);
     load_status = XKV_OK;
+    saved_in_txn = 7;
+    number_size = 7;
+    assert_int_equal(xkv__claims_prepare(&txn, 1), XKV_E_DISK_STORE_CORRUPT);
+    saved_in_txn = 1;
     save_status = XKV_E_STORE_FULL;
     assert_int_equal(xkv__claims_prepare(&txn, 1), XKV_E_STORE_FULL);
     assert_int_equal(xkv__claims_prepare(&txn, 1), XKV_E_STORE_FULL);

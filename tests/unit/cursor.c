@@ -3,7 +3,9 @@
  */
 #include "../support.h"
 
-#include "engine.h"
+#include "base/error.h"
+#include "command/cursor.h"
+#include "command/items.h"
 
 static xkv__position position;
 

@@ -5,7 +5,7 @@
 #include "../items.h"
 #include "../heap.h"
 
-#include "items.h"
+#include "command/items.h"
 
 /* -- Writing and reading ----------------------------------------------------- */
 

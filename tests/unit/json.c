@@ -2,9 +2,10 @@
  * json.c - which JSON texts mean the same
  */
 #include "../json.h"
+#include "../comma.h"
 #include "../heap.h"
 
-#include "engine.h"
+#include "command/json.h"
 
 static bool equal(xkv_bytes a, xkv_bytes b) {
     bool one, other;
@@ -127,6 +128,42 @@ static void test_pairs(void **state) {
         assert_pair(same[i][0], same[i][1], true);
     for (size_t i = 0; i < COUNT(different); i++)
         assert_pair(different[i][0], different[i][1], false);
+}
+
+/* In many locales 1.5 is written 1,5; then strtod reads "1.5" as 1. */
+static void test_locale(void **state) {
+    comma_begin();
+    test_pairs(state);
+    assert_pair("1.5", "1.7", false);
+    assert_pair("0.5", "5e-1", true);
+    comma_end();
+}
+
+static const struct {
+    const char *text;
+    int code;
+    size_t at;
+} checked[] = {
+    {"1", XKV_OK, 1},
+    {" {\"a\" : [true, null]} ", XKV_OK, 22},
+    {"", XKV_E_VALUE_PARSE, 0},
+    {"  ", XKV_E_VALUE_PARSE, 2},
+    {"nul", XKV_E_VALUE_PARSE, 0},
+    {"1 2", XKV_E_VALUE_PARSE, 2},
+    {"[1,2", XKV_E_VALUE_PARSE, 4},
+    {"{\"a\":}", XKV_E_VALUE_PARSE, 5},
+    {"{\"a\":1,}", XKV_E_VALUE_PARSE, 7},
+    {"{\"a\" 1}", XKV_E_VALUE_PARSE, 5},
+};
+
+static void test_check(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(checked); i++) {
+        size_t at = 99;
+        int code = xkv_check_json(xkv_text(checked[i].text), &at);
+        if (code != checked[i].code || at != checked[i].at)
+            fail_msg("%s: %s at %zu", checked[i].text, xkv_error_name(code), at);
+    }
 }
 
 /* What is not JSON equals its own bytes, and nothing else. */
@@ -367,7 +404,8 @@ static void test_without_memory(void **state) {
 
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pairs),       cmocka_unit_test(test_not_json),
+        cmocka_unit_test(test_pairs),       cmocka_unit_test(test_locale),
+        cmocka_unit_test(test_check),       cmocka_unit_test(test_not_json),
         cmocka_unit_test(test_depth),       cmocka_unit_test(test_big),
         cmocka_unit_test(test_reformatted), cmocka_unit_test(test_without_memory),
     };

@@ -1,9 +1,10 @@
 /*
  * options.c - every option by its script name, good values and bad
  */
+#include "../comma.h"
 #include "../support.h"
 
-#include "internal.h"
+#include "command/options.h"
 
 #define TRUE_                                                                                      \
     { .type = XKV_TYPE_BOOL, .boolean = true }
@@ -43,6 +44,17 @@ static const struct field {
     {"disk.preLoadFreelist", IS_BOOL, offsetof(xkv_options, pre_load_freelist)},
     {"disk.freelistType", IS_TEXT, offsetof(xkv_options, freelist_type)},
     {"disk.mlock", IS_BOOL, offsetof(xkv_options, mlock)},
+    {"url", IS_TEXT, offsetof(xkv_options, url)},
+    {"redis.partitions", IS_INT64, offsetof(xkv_options, redis_partitions)},
+    {"redis.timeout", IS_INT64, offsetof(xkv_options, redis_timeout_ms)},
+    {"redis.replicas", IS_INT64, offsetof(xkv_options, redis_replicas)},
+    {"redis.username", IS_TEXT, offsetof(xkv_options, redis_username)},
+    {"redis.passwordEnv", IS_TEXT, offsetof(xkv_options, redis_password_env)},
+    {"redis.tls.ca", IS_TEXT, offsetof(xkv_options, tls_ca)},
+    {"redis.tls.cert", IS_TEXT, offsetof(xkv_options, tls_cert)},
+    {"redis.tls.key", IS_TEXT, offsetof(xkv_options, tls_key)},
+    {"redis.tls.serverName", IS_TEXT, offsetof(xkv_options, tls_server_name)},
+    {"redis.tls.insecure", IS_BOOL, offsetof(xkv_options, tls_insecure)},
     {"metrics.operations", IS_BOOL, offsetof(xkv_options, metrics_operations)},
 };
 
@@ -120,6 +132,22 @@ static const struct {
     {"disk.freelistType", TEXT("array"), 0, "array"},
     {"disk.freelistType", TEXT("map"), 0, "map"},
     {"disk.mlock", TRUE_, 1, NULL},
+    {"backend", TEXT("redis"), XKV_BACKEND_REDIS, NULL},
+    {"url", TEXT(""), 0, ""},
+    {"url", TEXT("redis://localhost"), 0, "redis://localhost"},
+    {"redis.partitions", NUMBER(1), 1, NULL},
+    {"redis.partitions", NUMBER(64), 64, NULL},
+    {"redis.timeout", NUMBER(1), 1, NULL},
+    {"redis.timeout", TEXT("1m30s"), 90000, NULL},
+    {"redis.replicas", NUMBER(0), 0, NULL},
+    {"redis.replicas", NUMBER(16), 16, NULL},
+    {"redis.username", TEXT("tester"), 0, "tester"},
+    {"redis.passwordEnv", TEXT("REDIS_PASSWORD"), 0, "REDIS_PASSWORD"},
+    {"redis.tls.ca", TEXT("ca.pem"), 0, "ca.pem"},
+    {"redis.tls.cert", TEXT("me.pem"), 0, "me.pem"},
+    {"redis.tls.key", TEXT("me.key"), 0, "me.key"},
+    {"redis.tls.serverName", TEXT("redis.internal"), 0, "redis.internal"},
+    {"redis.tls.insecure", TRUE_, 1, NULL},
     {"metrics.operations", TRUE_, 1, NULL},
 };
 
@@ -206,6 +234,22 @@ static const struct {
     {"disk.freelistType", TEXT("tree"), O, {"tree", "\"array\""}},
     {"disk.freelistType", FALSE_, O, {"false", "\"map\""}},
     {"disk.mlock", NUMBER(1), O, {"1", "true or false"}},
+    {"url", NUMBER(6379), O, {"6379", "text"}},
+    {"url", TEXT("\t "), O, {"\\x09", "text"}},
+    {"redis.partitions", NUMBER(0), O, {"0", "1 to 64"}},
+    {"redis.partitions", NUMBER(65), O, {"65", "1 to 64"}},
+    {"redis.partitions", TEXT("8"), O, {"\"8\"", "integer"}},
+    {"redis.timeout", NUMBER(0), O, {"0", "from 1"}},
+    {"redis.timeout", TEXT("5"), O, {"\"5\"", "\"1s\""}},
+    {"redis.replicas", NUMBER(-1), O, {"-1", "0 to 16"}},
+    {"redis.replicas", NUMBER(17), O, {"17", "0 to 16"}},
+    {"redis.username", FALSE_, O, {"false", "text"}},
+    {"redis.passwordEnv", OTHER("an object"), O, {"an object", "text"}},
+    {"redis.tls.ca", TEXT(" "), O, {"\" \"", "text"}},
+    {"redis.tls.cert", NUMBER(1), O, {"1", "text"}},
+    {"redis.tls.key", TRUE_, O, {"true", "text"}},
+    {"redis.tls.serverName", NUMBER(1), O, {"1", "text"}},
+    {"redis.tls.insecure", TEXT("yes"), O, {"\"yes\"", "true or false"}},
     {"metrics.operations", TEXT("yes"), O, {"yes", "true or false"}},
 };
 
@@ -262,6 +306,32 @@ static void test_numbers_that_are_none(void **state) {
     }
 }
 
+/* Whatever the program's locale, a message shows a number as scripts write it. */
+static void test_locale(void **state) {
+    static const struct {
+        double number;
+        const char *shown;
+    } numbers[] = {{1.5, "it is 1.5"},
+                   {-0.1, "it is -0.1"},
+                   {1e-7, "it is 1e-07"},
+                   {1.25e30, "it is 1.25e+30"},
+                   {1e15 + 0.5, "it is 1000000000000000.5"}};
+
+    (void)state;
+    comma_begin();
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        char message[XKV_MESSAGE_SIZE];
+        xkv_scalar value = NUMBER(numbers[i].number);
+        xkv_options options;
+        xkv_options_init(&options);
+        assert_int_equal(xkv_options_set(&options, "disk.timeout", &value, message, sizeof message),
+                         XKV_E_INVALID_OPTIONS);
+        if (!strstr(message, numbers[i].shown))
+            fail_msg("%s", message);
+    }
+    comma_end();
+}
+
 static void test_unknown_names(void **state) {
     static const struct {
         const char *name, *suggestion;
@@ -284,6 +354,27 @@ static void test_unknown_names(void **state) {
         /* and misspelt */
         {"readonly", "\"disk.readOnly\""},
         {"durabilty", "\"disk.durability\""},
+        {"partitions", "\"redis.partitions\""},
+        {"username", "\"redis.username\""},
+        {"serverName", "\"redis.tls.serverName\""},
+        {"redis.ca", "\"redis.tls.ca\""},
+        {"redis.url", "\"url\""},
+        {"redis.partition", "\"redis.partitions\""},
+        /* what other clients have */
+        {"host", "give url: \"redis://host:port\""},
+        {"redis.port", "give url: \"redis://host:port\""},
+        {"addr", "give url: \"redis://host:port\""},
+        {"socket", "give url: \"redis://host:port\""},
+        {"socket.host", "give url: \"redis://host:port\""},
+        {"cluster", "redis://host1:port,host2:port"},
+        {"cluster.nodes", "redis://host1:port,host2:port"},
+        {"sentinels", "redis+sentinel://host:26379/master"},
+        {"masterName", "redis+sentinel://host:26379/master"},
+        {"password", "redis: {passwordEnv}"},
+        {"redis.password", "redis: {passwordEnv}"},
+        {"db", "redis://host:port/db"},
+        {"tls", "rediss://host:port"},
+        {"redis.tls", "redis: {tls: {"},
     };
     const xkv_scalar value = TRUE_;
     char message[XKV_MESSAGE_SIZE];
@@ -356,6 +447,15 @@ static void test_names(void **state) {
     assert_null(xkv_option_name(count + 1000));
 }
 
+static void test_names_of_backends(void **state) {
+    (void)state;
+    assert_string_equal(xkv_backend_name(XKV_BACKEND_DISK), "disk");
+    assert_string_equal(xkv_backend_name(XKV_BACKEND_MEMORY), "memory");
+    assert_string_equal(xkv_backend_name(XKV_BACKEND_REDIS), "redis");
+    assert_null(xkv_backend_name(XKV_BACKEND_REDIS + 1));
+    assert_null(xkv_backend_name(-1));
+}
+
 static void test_defaults(void **state) {
     char message[XKV_MESSAGE_SIZE];
     xkv_options options;
@@ -374,7 +474,69 @@ static void test_defaults(void **state) {
     assert_false(options.no_sync || options.read_only || options.metrics_operations);
     assert_int_equal(options.initial_map_size, 0);
     assert_string_equal(options.freelist_type, "");
+    assert_int_equal(options.redis_partitions, 1);
+    assert_int_equal(options.redis_timeout_ms, 5000);
+    assert_int_equal(options.redis_replicas, 0);
+    assert_false(options.tls_insecure);
+    assert_string_equal(options.url, "");
+    assert_string_equal(options.redis_password_env, "");
     assert_int_equal(xkv__options_check(&options, message, sizeof message), XKV_OK);
+}
+
+/* -- Passwords ---------------------------------------------------------------- */
+
+/* A URL, in whatever option it is given, is shown without its password. */
+static void test_passwords_are_masked(void **state) {
+    static const char *const names[] = {"backend",      "serialization",    "disk.durability",
+                                        "disk.timeout", "redis.partitions", "redis.tls.insecure"};
+    char message[XKV_MESSAGE_SIZE];
+    const xkv_scalar value = TEXT("rediss://me:secret@somewhere:1?password=secret");
+    xkv_options options;
+
+    (void)state;
+    xkv_options_init(&options);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        assert_int_not_equal(xkv_options_set(&options, names[i], &value, message, sizeof message),
+                             XKV_OK);
+        assert_says(message, "\"rediss://***@somewhere:1\xE2\x80\xA6\"");
+        if (strstr(message, "secret"))
+            fail_msg("%s", message);
+    }
+}
+
+static void test_open_masks_passwords(void **state) {
+    static const char secret[] = "redis://:secret@somewhere";
+    xkv_options named = disk_options(secret), other = disk_options("a.kv");
+    xkv_options *both[] = {&named, &other};
+    char message[XKV_MESSAGE_SIZE];
+    xkv_store *store;
+
+    (void)state;
+    other.name = secret;
+    for (size_t i = 0; i < COUNT(both); i++) {
+        assert_int_not_equal(xkv_open(both[i], &store, message, sizeof message), XKV_OK);
+        assert_says(message, "redis://***@somewhere");
+        if (strstr(message, "secret"))
+            fail_msg("%s", message);
+    }
+}
+
+/* Texts that two stores differ in. */
+static void test_differences_are_masked(void **state) {
+    char a[XKV__VALUE_TEXT], b[XKV__VALUE_TEXT];
+    xkv_options one, other;
+
+    (void)state;
+    xkv_options_init(&one);
+    other = one;
+    one.url = "redis://a";
+    other.url = "redis://b"; /* tells stores apart */
+    assert_null(xkv__options_difference(&one, &other, a, b));
+    one.redis_username = "redis://:secret@a";
+    other.redis_username = NULL;
+    assert_string_equal(xkv__options_difference(&one, &other, a, b), "redis.username");
+    assert_string_equal(a, "\"redis://***@a\"");
+    assert_string_equal(b, "\"\"");
 }
 
 /* -- Structs filled by hand -------------------------------------------------- */
@@ -391,7 +553,7 @@ static const struct {
 #define LONG_FIELD(field, number, name)                                                            \
     { offsetof(xkv_options, field), number, false, O, name }
     INT_FIELD(backend, -1, XKV_E_INVALID_BACKEND, "backend"),
-    INT_FIELD(backend, 2, XKV_E_INVALID_BACKEND, "backend"),
+    INT_FIELD(backend, 3, XKV_E_INVALID_BACKEND, "backend"),
     INT_FIELD(serialization, 3, XKV_E_INVALID_SERIALIZATION, "serialization"),
     INT_FIELD(serialization, INT_MIN, XKV_E_INVALID_SERIALIZATION, "serialization"),
     INT_FIELD(durability, 3, O, "disk.durability"),
@@ -400,6 +562,9 @@ static const struct {
     LONG_FIELD(shard_count, XKV_SHARDS_MAX + 1, "memory.shardCount"),
     LONG_FIELD(timeout_ms, -1, "disk.timeout"),
     LONG_FIELD(timeout_ms, INT64_MAX, "disk.timeout"),
+    LONG_FIELD(redis_partitions, 0, "redis.partitions"),
+    LONG_FIELD(redis_timeout_ms, 0, "redis.timeout"),
+    LONG_FIELD(redis_replicas, 17, "redis.replicas"),
     LONG_FIELD(initial_map_size, -1, "disk.initialMmapSize"),
     LONG_FIELD(initial_map_size, INT64_MAX, "disk.initialMmapSize"),
 };
@@ -450,11 +615,16 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_good_values),
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_numbers_that_are_none),
+        cmocka_unit_test(test_locale),
         cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_message_sizes),
         cmocka_unit_test(test_long_values_and_names),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names_of_backends),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_passwords_are_masked),
+        cmocka_unit_test(test_open_masks_passwords),
+        cmocka_unit_test(test_differences_are_masked),
         cmocka_unit_test(test_open_checks_ranges),
         cmocka_unit_test(test_open_refuses_name_on_disk),
     };

@@ -1,280 +1,10 @@
 /*
  * verify.c - each rule of the structure check: a sound LMDB file is edited so that
  * one of them is broken, and no other that is looked at before
- *
- * The file lies in memory; the library reads it by the hooks.
  */
-#include "../heap.h"
+#include "verify_file.h"
 
-#include <lmdb.h>
-
-#include "file.h"
-
-/* -- The file ---------------------------------------------------------------- */
-
-enum { PAGE = 4096, HEADER = 16, LEAVES_MIN = 4 };
-
-static struct {
-    unsigned char *bytes, *sound;
-    size_t size, sound_size;
-    uint64_t txn;
-    int preads_left; /* before one fails, -1: none does */
-    bool short_reads, no_fstat;
-} file;
-
-static int64_t read_file(int fd, void *out, size_t size, int64_t at) {
-    size_t from = (size_t)at, rest = from < file.size ? file.size - from : 0;
-
-    (void)fd;
-    if (file.preads_left >= 0 && file.preads_left-- == 0)
-        return file.short_reads ? (int64_t)size / 2 : -1;
-    if (size > rest)
-        size = rest;
-    memcpy(out, file.bytes + (rest ? from : 0), size);
-    return (int64_t)size;
-}
-
-static int examine_file(int fd, struct stat *status) {
-    (void)fd;
-    *status = (struct stat){.st_size = (off_t)file.size};
-    return file.no_fstat ? -1 : 0;
-}
-
-static const xkv_hooks hooks = {
-    .alloc = heap_alloc,
-    .resize = heap_resize,
-    .release = heap_release,
-    .pread = read_file,
-    .fstat = examine_file,
-};
-
-static int verify_as_of(uint64_t txn) {
-    static char path[] = "edited.kv";
-    xkv__file opened = {.fd = -1, .lock_fd = -1, .path = path};
-
-    int code = xkv__file_verify(&opened, PAGE, txn);
-    assert_int_equal(heap.live, 0);
-    return code;
-}
-
-static int verify(void) {
-    return verify_as_of(file.txn);
-}
-
-static void restore(void) {
-    memcpy(file.bytes, file.sound, file.sound_size);
-    file.size = file.sound_size;
-    file.preads_left = -1;
-    file.short_reads = file.no_fstat = false;
-}
-
-/* -- A sound one ------------------------------------------------------------- */
-
-static void put(MDB_txn *txn, MDB_dbi dbi, const char *key, size_t size) {
-    static char room[20000];
-    MDB_val name = {strlen(key), (void *)(uintptr_t)key}, value = {size, room};
-
-    memset(room, 'v', sizeof room);
-    MUST(mdb_put(txn, dbi, &name, &value, 0) == 0);
-}
-
-static MDB_txn *begin(MDB_env *env, unsigned flags) {
-    MDB_txn *txn;
-
-    MUST(mdb_txn_begin(env, NULL, flags, &txn) == 0);
-    return txn;
-}
-
-/* Leaves and branches; large values; enough free pages at once that their list
- * is a large value, too. */
-static void put_data(MDB_env *env, MDB_dbi *data) {
-    MDB_txn *txn = begin(env, 0);
-    MDB_dbi other;
-    char key[32];
-
-    MUST(mdb_dbi_open(txn, "data", MDB_CREATE, data) == 0);
-    MUST(mdb_dbi_open(txn, "deep", MDB_CREATE, &other) == 0);
-    MUST(mdb_dbi_open(txn, "meta", MDB_CREATE, &other) == 0);
-    put(txn, other, "format", 20);
-    put(txn, *data, "big1", 9000);
-    put(txn, *data, "big2", 5000);
-    put(txn, *data, "wide", 1000);
-    for (unsigned i = 0; i < 700; i++) {
-        snprintf(key, sizeof key, "key%04u", i);
-        put(txn, *data, key, i < 300 ? 30 : 9000);
-    }
-    MUST(mdb_txn_commit(txn) == 0);
-}
-
-static void delete_data(MDB_env *env, MDB_dbi data) {
-    MDB_txn *txn = begin(env, 0);
-    char key[32];
-
-    for (unsigned i = 320; i < 700; i++) {
-        snprintf(key, sizeof key, "key%04u", i);
-        MUST(mdb_del(txn, data, &(MDB_val){strlen(key), key}, NULL) == 0);
-    }
-    MUST(mdb_txn_commit(txn) == 0);
-}
-
-/* Transactions whose free pages a reader keeps, so that each has its own list;
- * there are some beyond number 256, where numbers and bytes differ in order. */
-static void change_often(MDB_env *env, MDB_dbi data) {
-    MDB_txn *reader = NULL;
-
-    for (int i = 0; i < 300; i++) {
-        if (i == 240)
-            reader = begin(env, MDB_RDONLY);
-        MDB_txn *txn = begin(env, 0);
-        put(txn, data, "changed", (size_t)i);
-        MUST(mdb_txn_commit(txn) == 0);
-    }
-    delete_data(env, data);
-    mdb_txn_abort(reader);
-}
-
-static void read_sound(const char *path) {
-    FILE *stream = fopen(path, "rb");
-    struct stat status;
-
-    MUST(stream && fstat(fileno(stream), &status) == 0);
-    file.sound_size = (size_t)status.st_size;
-    file.sound = malloc(file.sound_size);
-    file.bytes = malloc(file.sound_size);
-    MUST(file.sound && file.bytes);
-    MUST(fread(file.sound, 1, file.sound_size, stream) == file.sound_size);
-    fclose(stream);
-    restore();
-}
-
-static void make_sound(void) {
-    char path[PATH_SIZE];
-    MDB_env *env;
-    MDB_dbi data;
-    MDB_envinfo info;
-
-    test_path(path, "sound.mdb");
-    MUST(mdb_env_create(&env) == 0 && mdb_env_set_maxdbs(env, 4) == 0);
-    MUST(mdb_env_set_mapsize(env, 64 << 20) == 0);
-    MUST(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOSYNC, 0600) == 0);
-    put_data(env, &data);
-    change_often(env, data);
-    mdb_env_info(env, &info);
-    file.txn = info.me_last_txnid;
-    mdb_env_close(env);
-    read_sound(path);
-}
-
-/* -- Finding the way in it --------------------------------------------------- */
-
-static uint64_t get(const unsigned char *at, size_t bytes) {
-    uint64_t number = 0;
-    memcpy(&number, at, bytes); /* the machine is little-endian, see the first test */
-    return number;
-}
-
-static void set(unsigned char *at, size_t bytes, uint64_t number) {
-    memcpy(at, &number, bytes);
-}
-
-static void add(unsigned char *at, size_t bytes, int change) {
-    set(at, bytes, get(at, bytes) + (uint64_t)(int64_t)change);
-}
-
-static unsigned char *page(uint64_t number) {
-    MUST(number < file.size / PAGE);
-    return file.bytes + number * PAGE;
-}
-
-static unsigned char *meta(void) {
-    return page(get(page(0) + 144, 8) == file.txn ? 0 : 1);
-}
-
-static uint64_t last_page(void) {
-    return get(meta() + 136, 8);
-}
-
-static unsigned nodes_of(const unsigned char *in) {
-    return (unsigned)(get(in + 12, 2) - HEADER) / 2;
-}
-
-static unsigned char *pointer(unsigned char *in, unsigned i) {
-    return in + HEADER + 2 * i;
-}
-
-static unsigned char *node(unsigned char *in, unsigned i) {
-    return in + get(pointer(in, i), 2);
-}
-
-/* Parts of a node, and of the record of a tree. */
-enum { SIZE_AT = 0, KIND_AT = 4, KEY_LEN_AT = 6, KEY_AT = 8 };
-enum { FLAGS_AT = 4, DEPTH_AT = 6, BRANCHES_AT = 8, LEAVES_AT = 16, OVERFLOWS_AT = 24 };
-enum { ENTRIES_AT = 32, ROOT_AT = 40 };
-
-static unsigned char *data_of(unsigned char *at) {
-    return at + KEY_AT + get(at + KEY_LEN_AT, 2);
-}
-
-static unsigned char *free_tree(void) {
-    return meta() + 40;
-}
-
-static unsigned char *main_tree(void) {
-    return meta() + 88;
-}
-
-static unsigned char *root(unsigned char *tree) {
-    return page(get(tree + ROOT_AT, 8));
-}
-
-/* The node of a named database in the main tree, which has a single leaf. */
-static unsigned char *name_node(unsigned i) {
-    return node(root(main_tree()), i);
-}
-
-static unsigned char *data_tree(void) {
-    return data_of(name_node(0));
-}
-
-static unsigned char *leaf(unsigned i) {
-    return page(get(node(root(data_tree()), i), 6));
-}
-
-static unsigned char *find(const char *key) {
-    for (unsigned i = 0; i < nodes_of(root(data_tree())); i++) {
-        for (unsigned j = 0; j < nodes_of(leaf(i)); j++) {
-            unsigned char *at = node(leaf(i), j);
-            if (get(at + KEY_LEN_AT, 2) == strlen(key) &&
-                memcmp(at + KEY_AT, key, strlen(key)) == 0)
-                return at;
-        }
-    }
-    MUST(!"there is such a key");
-    return NULL;
-}
-
-/* The first page of a large value. */
-static unsigned char *run_of(const char *key) {
-    return page(get(data_of(find(key)), 8));
-}
-
-/* A list of free pages that lies in its leaf, and the one that does not. */
-static unsigned char *free_node(bool large) {
-    unsigned char *in = root(free_tree());
-
-    for (unsigned i = 0; i < nodes_of(in); i++) {
-        unsigned char *at = node(in, i);
-        if ((get(at + KIND_AT, 2) == 1) == large && (large || get(data_of(at), 8) > 2))
-            return at;
-    }
-    MUST(!"there is such a list");
-    return NULL;
-}
-
-static unsigned char *free_list(bool large) {
-    unsigned char *at = free_node(large);
-    return large ? page(get(data_of(at), 8)) + HEADER : data_of(at);
-}
+#include "local/backend.h"
 
 /* -- The rules --------------------------------------------------------------- */
 
@@ -743,16 +473,16 @@ static void test_failing_reads(void **state) {
     (void)state;
     for (int n = 0; code != XKV_OK; n++) {
         restore();
-        file.preads_left = n;
+        file.reads_left = n;
         code = verify();
-        assert_true(code == XKV_E_DISK_STORE_READ || (code == XKV_OK && file.preads_left >= 0));
+        assert_true(code == XKV_E_DISK_STORE_READ || (code == XKV_OK && file.reads_left >= 0));
         restore();
-        file.preads_left = n;
+        file.reads_left = n;
         file.short_reads = true;
         assert_int_equal(verify(), code == XKV_OK ? XKV_OK : XKV_E_DISK_STORE_CORRUPT);
     }
     restore();
-    file.no_fstat = true;
+    file.unknown = true;
     assert_int_equal(verify(), XKV_E_DISK_STORE_READ);
 }
 
@@ -779,7 +509,9 @@ int main(int argc, char *argv[]) {
     (void)argc;
     test_begin(argv);
     make_sound();
-    xkv_set_hooks(&hooks);
+    xkv_set_hooks(&heap_hooks);
+    xkv__files.read_at = read_edited;
+    xkv__files.examine = examine_edited;
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     free(file.bytes);
     free(file.sound);

@@ -5,7 +5,7 @@
 
 #include <xxhash.h>
 
-#include "xxh64.h"
+#include "base/xxh64.h"
 
 /* As they stand in the literature, so that both cannot be wrong together. */
 static void test_published(void **state) {
