@@ -29,6 +29,7 @@
 
 #include <cmocka.h>
 
+#include "promises.h"
 #include "xkv.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -105,6 +106,15 @@ static inline uint64_t seed_of_run(void) {
     return (uint64_t)now.tv_sec * 1000003 ^ (uint64_t)now.tv_nsec ^ (uint64_t)getpid() << 32;
 }
 
+/* How much of something a test does, more than 0; the environment may ask for more or less. */
+static inline uint64_t test_amount(const char *variable, uint64_t usual) {
+    const char *given = getenv(variable);
+    uint64_t amount = given && *given ? strtoull(given, NULL, 10) : usual;
+
+    MUST(amount > 0);
+    return amount;
+}
+
 static inline void test_make_directory(void) {
     const char *parent = getenv("TMPDIR");
 
@@ -130,6 +140,7 @@ static inline void test_begin(char *const argv[]) {
     test.seed = seed_of_run();
     printf("seed=%" PRIu64 "\n", test.seed);
     xkv_seed(test.seed);
+    promises_read();
     test_make_directory();
 }
 
@@ -157,17 +168,89 @@ static inline const char *test_path(char out[PATH_SIZE], const char *name) {
     return out;
 }
 
+/* One that no store of this program has had, or its name. */
+static inline const char *fresh_path(char out[PATH_SIZE]) {
+    static unsigned stores;
+    char name[32];
+
+    snprintf(name, sizeof name, "%u.kv", stores++);
+    return test_path(out, name);
+}
+
+/* By the library's clock: another, such as one that stands still while the machine sleeps, may
+ * be at another part of a millisecond, so that a time by the one is shorter by the other. */
 static inline uint64_t clock_ms(void) {
     struct timespec now;
 
+#ifdef CLOCK_BOOTTIME
+    clock_gettime(CLOCK_BOOTTIME, &now);
+#else
     clock_gettime(CLOCK_MONOTONIC, &now);
+#endif
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* -- Options ----------------------------------------------------------------- */
 
-/* Where the store is: its path, or in memory its name. */
+/* The servers that scripts/servers.sh runs this program beside; NULL: none. Then tests that
+ * go by kinds of stores do so with stores on servers only. */
+static inline const char *server_url(void) {
+    return getenv("XKV_REDIS_URL");
+}
+
+/* What tells backends apart by contract: all else holds for each of them. */
+static const struct traits {
+    const char *name;
+    bool stays;       /* closed, a store and its claims' tokens are there still, */
+    bool turns_stay;  /* claims and the turns of nextCircular, too */
+    bool is_file;     /* it has a path, a size, and counts its commits */
+    bool answers_now; /* reads are done by who brings them */
+    bool own_clock;   /* claims are by the clock of a server */
+    bool
+        asks_again; /* who waits for keys asks now and then, and who came first need not be first */
+    bool token_is_time; /* tokens are microseconds at least, else they count from 1 */
+    bool in_parts; /* tokens of different partitions have no order among them; how many keys one
+                      was drawn from is of a moment ago; and expired claims stay until their
+                      partition has to do with claims */
+} traits_of[] = {
+    [XKV_BACKEND_DISK] = {"disk", .stays = true, .is_file = true, .answers_now = true},
+    [XKV_BACKEND_MEMORY] = {"memory", .answers_now = true},
+    [XKV_BACKEND_REDIS] = {"redis", .stays = true, .turns_stay = true, .own_clock = true,
+                           .asks_again = true, .token_is_time = true},
+    /* and where a store has several partitions there */
+    {"redis", .stays = true, .turns_stay = true, .own_clock = true, .asks_again = true,
+     .token_is_time = true, .in_parts = true},
+};
+
+/* Of how many partitions stores there are. */
+static inline int64_t server_partitions(void) {
+    const char *given = getenv("XKV_PARTITIONS");
+    return given && *given ? atoll(given) : 1;
+}
+
+static inline const struct traits *traits_for(int backend) {
+    bool in_parts = backend == XKV_BACKEND_REDIS && server_partitions() > 1;
+    return &traits_of[backend + in_parts];
+}
+
+/* Of a store on a server. Both texts stay the caller's. */
+static inline xkv_options server_options(const char *url, const char *name) {
+    xkv_options options;
+
+    xkv_options_init(&options);
+    options.backend = XKV_BACKEND_REDIS;
+    options.url = url;
+    options.name = name;
+    options.serialization = XKV_STRING;
+    return options;
+}
+
+/* Where the store is: its path, or its name, in memory or on a server. */
 static inline void set_place(xkv_options *options, const char *place) {
+    if (options->backend == XKV_BACKEND_REDIS) {
+        options->url = server_url();
+        options->redis_partitions = server_partitions();
+    }
     if (options->backend == XKV_BACKEND_DISK)
         options->path = place;
     else
@@ -257,7 +340,7 @@ static inline void client_close(struct client *client) {
     client->queue = NULL;
 }
 
-static inline int client_run(struct client *client, const xkv_command *command) {
+static inline int client_run_unchecked(struct client *client, const xkv_command *command) {
     xkv_completion done;
 
     if (!client->queue) {
@@ -276,76 +359,64 @@ static inline int client_run(struct client *client, const xkv_command *command) 
     return client->reply.status;
 }
 
-static inline xkv_command command_of(int op, xkv_bytes key) {
-    return (xkv_command){.op = op, .key = key};
+static inline int client_run(struct client *client, const xkv_command *command) {
+    int status = client_run_unchecked(client, command);
+
+    promises_check(command, status);
+    return status;
 }
 
-/* Commands by what they take. */
+/* One command, by its fields: RUN(client, .op = XKV_OP_SET, .key = key, .value = value) */
+#define RUN(client, ...) client_run((client), &(xkv_command){__VA_ARGS__})
 
 static inline int do_plain(struct client *client, int op) {
-    xkv_command command = {.op = op};
-    return client_run(client, &command);
+    return RUN(client, .op = op);
 }
 
 static inline int do_key(struct client *client, int op, xkv_bytes key) {
-    xkv_command command = command_of(op, key);
-    return client_run(client, &command);
+    return RUN(client, .op = op, .key = key);
 }
 
 static inline int do_value(struct client *client, int op, xkv_bytes key, xkv_bytes value) {
-    xkv_command command = {.op = op, .key = key, .value = value};
-    return client_run(client, &command);
+    return RUN(client, .op = op, .key = key, .value = value);
 }
 
 static inline int do_prefix(struct client *client, int op, xkv_bytes prefix) {
-    xkv_command command = {.op = op, .prefix = prefix};
-    return client_run(client, &command);
+    return RUN(client, .op = op, .prefix = prefix);
 }
 
 static inline int do_limit(struct client *client, int op, xkv_bytes prefix, int64_t limit) {
-    xkv_command command = {.op = op, .prefix = prefix, .limit = limit};
-    return client_run(client, &command);
+    return RUN(client, .op = op, .prefix = prefix, .limit = limit);
 }
 
 static inline int do_count(struct client *client, int op, xkv_bytes prefix, int64_t count) {
-    xkv_command command = {.op = op, .prefix = prefix, .count = count};
-    return client_run(client, &command);
-}
-
-static inline int do_items(struct client *client, int op, const xkv_items *items) {
-    xkv_command command = {.op = op, .items = xkv_items_bytes(items)};
-    return client_run(client, &command);
-}
-
-static inline int do_increment(struct client *client, xkv_bytes key, int64_t delta) {
-    xkv_command command = {.op = XKV_OP_INCREMENT_BY, .key = key, .delta = delta};
-    return client_run(client, &command);
+    return RUN(client, .op = op, .prefix = prefix, .count = count);
 }
 
 /* The most usual. */
 
 static inline int do_get(struct client *client, xkv_bytes key) {
-    return do_key(client, XKV_OP_GET, key);
+    return RUN(client, .op = XKV_OP_GET, .key = key);
 }
 
 static inline int do_set(struct client *client, xkv_bytes key, xkv_bytes value) {
-    return do_value(client, XKV_OP_SET, key, value);
+    return RUN(client, .op = XKV_OP_SET, .key = key, .value = value);
 }
 
 static inline int do_delete(struct client *client, xkv_bytes key) {
-    return do_key(client, XKV_OP_DELETE, key);
+    return RUN(client, .op = XKV_OP_DELETE, .key = key);
 }
 
 static inline int do_exists(struct client *client, xkv_bytes key) {
-    return do_key(client, XKV_OP_EXISTS, key);
+    return RUN(client, .op = XKV_OP_EXISTS, .key = key);
 }
 
 static inline int do_list(struct client *client, xkv_bytes prefix, int64_t limit) {
-    return do_limit(client, XKV_OP_LIST, prefix, limit);
+    return RUN(client, .op = XKV_OP_LIST, .prefix = prefix, .limit = limit);
 }
 
 static inline int do_random(struct client *client, xkv_bytes prefix) {
-    return do_prefix(client, XKV_OP_RANDOM_KEY, prefix);
+    return RUN(client, .op = XKV_OP_RANDOM_KEY, .prefix = prefix);
 }
 
 /* The bytes of the last reply. */

@@ -101,8 +101,8 @@ static const int key_ops[] = {XKV_OP_GET,    XKV_OP_SET,           XKV_OP_DELETE
 
 static void assert_key_refused(struct client *client, xkv_bytes key, const char *says) {
     for (size_t i = 0; i < COUNT(key_ops); i++) {
-        xkv_command command = {.op = key_ops[i], .key = key, .value = LIT("1")};
-        assert_int_equal(client_run(client, &command), XKV_E_INVALID_OPTIONS);
+        assert_int_equal(RUN(client, .op = key_ops[i], .key = key, .value = LIT("1")),
+                         XKV_E_INVALID_OPTIONS);
         assert_true(answer_says(client, xkv_op_describe(key_ops[i])->name));
         assert_true(answer_says(client, says));
     }
@@ -345,15 +345,19 @@ static void case_delete_if_exists(struct client *client) {
     assert_size(client, 0);
 }
 
+static int increment(struct client *client, int64_t delta) {
+    return RUN(client, .op = XKV_OP_INCREMENT_BY, .key = LIT("n"), .delta = delta);
+}
+
 static void assert_sum(struct client *client, int64_t delta, int64_t sum) {
-    assert_int_equal(do_increment(client, LIT("n"), delta), XKV_OK);
+    assert_int_equal(increment(client, delta), XKV_OK);
     assert_true(client->reply.number == sum);
 }
 
 /* Refused, and the value is as it was. */
 static void assert_no_sum(struct client *client, xkv_bytes value, int64_t delta) {
     put(client, LIT("n"), value);
-    assert_int_equal(do_increment(client, LIT("n"), delta), XKV_E_VALUE_PARSE);
+    assert_int_equal(increment(client, delta), XKV_E_VALUE_PARSE);
     assert_value(client, LIT("n"), value);
 }
 
@@ -379,7 +383,7 @@ static void case_increment_by(struct client *client) {
     if (setting.serialization == XKV_JSON)
         assert_sum(client, 1, 42);
     else
-        assert_int_equal(do_increment(client, LIT("n"), 1), XKV_E_VALUE_PARSE);
+        assert_int_equal(increment(client, 1), XKV_E_VALUE_PARSE);
 }
 
 /* Each key comes out once, with its value; others stay. */
@@ -453,7 +457,7 @@ static void case_random_key_of_many(struct client *client) {
         }
         for (int i = 0; i < 20 * MANY; i++) { /* a miss: less than once in a million */
             assert_int_equal(do_random(client, LIT("m:")), XKV_OK);
-            assert_int_equal(client->reply.number, MANY);
+            assert_true(client->reply.number == MANY || traits()->in_parts);
             seen[strtoul((const char *)client->reply.data + 2, NULL, 10)] = true;
         }
         for (size_t i = 0; i < MANY; i++)
@@ -494,8 +498,7 @@ static void case_empty_replies(struct client *client) {
 
     assert_int_equal(do_get(client, LIT("fill the reply with a message")), XKV_E_KEY_NOT_FOUND);
     for (size_t i = 0; i < COUNT(ops); i++) {
-        xkv_command command = {.op = ops[i], .key = LIT("key"), .value = LIT("1")};
-        assert_int_equal(client_run(client, &command), XKV_OK);
+        assert_int_equal(RUN(client, .op = ops[i], .key = LIT("key"), .value = LIT("1")), XKV_OK);
         assert_int_equal(client->reply.len, 0);
     }
 }
@@ -504,14 +507,16 @@ static void case_empty_replies(struct client *client) {
  * caller's buffer if they fit. */
 static void case_reply_buffer(struct client *client) {
     char buffer[32];
-    xkv_command get = command_of(XKV_OP_GET, LIT("key"));
+    xkv_command get = {.op = XKV_OP_GET, .key = LIT("key")};
     xkv_reply reply;
 
     put(client, LIT("key"), LIT("fits"));
     xkv_reply_init(&reply, buffer, sizeof buffer);
-    assert_int_equal(xkv_submit(client->store, &get, &reply, client->queue, 1), XKV_DONE);
-    assert_int_equal(reply.status, XKV_OK);
-    assert_ptr_equal(reply.data, buffer);
+    if (traits()->answers_now) {
+        assert_int_equal(xkv_submit(client->store, &get, &reply, client->queue, 1), XKV_DONE);
+        assert_int_equal(reply.status, XKV_OK);
+        assert_ptr_equal(reply.data, buffer);
+    }
     put(client, LIT("key"), LIT("does not fit into the buffer that the caller brought"));
     for (int i = 0; i < 3; i++) {
         assert_int_equal(xkv_exec(client->store, &get, &reply), XKV_OK);
@@ -559,7 +564,7 @@ static void case_options_of_a_handle(struct client *client) {
     assert_int_equal(options->backend, setting.backend);
     assert_int_equal(options->serialization, setting.serialization);
     assert_int_equal(options->track_keys, setting.track_keys);
-    if (setting.backend == XKV_BACKEND_MEMORY)
+    if (!traits()->is_file)
         return;
     assert_int_equal(options->durability, setting.durability);
     assert_int_equal(options->path[0], '/');

@@ -5,11 +5,12 @@
  * Records are edited behind the library's back, by LMDB itself, so that exactly
  * one of them is wrong in a file that is otherwise sound.
  */
+#include "../files.h"
 #include "../items.h"
 
 #include <lmdb.h>
 
-#include "xxh64.h"
+#include "base/xxh64.h"
 
 /* -- Records ----------------------------------------------------------------- */
 
@@ -341,6 +342,8 @@ static void test_links_that_lead_back(void **state) {
     assert_int_equal(do_get(&client, bytes_of(key, sizeof key)), XKV_E_DISK_STORE_CORRUPT);
     assert_int_equal(do_set(&client, bytes_of(key, sizeof key), NOTHING), XKV_E_DISK_STORE_CORRUPT);
     client_close(&client);
+    options.track_keys = true; /* and an index is made of all keys */
+    assert_refused(&options, XKV_E_DISK_STORE_CORRUPT, "back.kv");
 }
 
 /* More levels than the longest key has, or as many and a longer rest. */
@@ -396,15 +399,6 @@ static void test_links_that_cannot_be_counted(void **state) {
 }
 
 /* -- What describes the store ------------------------------------------------ */
-
-static void assert_refused(const xkv_options *options, int expected, const char *says) {
-    char message[XKV_MESSAGE_SIZE] = "";
-    xkv_store *store;
-    int code = xkv_open(options, &store, message, sizeof message);
-
-    if (code != expected || !strstr(message, says))
-        fail_msg("%s: %s", xkv_error_name(code), message);
-}
 
 static void test_formats(void **state) {
     static const struct {

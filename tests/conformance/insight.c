@@ -2,6 +2,7 @@
  * insight.c - stats and allocationStats, what arguments may be, read-only stores
  */
 #include "../clock.h"
+#include "../files.h"
 #include "conformance.h"
 
 /* -- Stats ------------------------------------------------------------------- */
@@ -10,7 +11,6 @@
 static void expected_stats(char out[2 * PATH_SIZE], const struct client *client, int64_t count,
                            int64_t live, int64_t expired, int64_t size) {
     static const char *const serializations[] = {"json", "string", "binary"};
-    bool disk = setting.backend == XKV_BACKEND_DISK;
     char index[160] = "null", file[PATH_SIZE + 64] = "null";
 
     if (setting.track_keys)
@@ -18,21 +18,21 @@ static void expected_stats(char out[2 * PATH_SIZE], const struct client *client,
                  "{\"enabled\":true,\"keysList\":%" PRId64 ",\"keysMap\":%" PRId64
                  ",\"ost\":%" PRId64 ",\"consistent\":true}",
                  count, count, count);
-    if (disk)
+    if (traits()->is_file)
         snprintf(file, sizeof file,
                  "{\"path\":\"%s\",\"sizeBytes\":%" PRId64 ",\"readOnly\":false}",
                  xkv_store_options(client->store)->path, size);
     snprintf(out, 2 * PATH_SIZE,
              "{\"backend\":\"%s\",\"serialization\":\"%s\",\"trackKeys\":%s,\"count\":%" PRId64
              ",\"claims\":{\"live\":%" PRId64 ",\"expired\":%" PRId64 "},\"index\":%s,\"disk\":%s}",
-             disk ? "disk" : "memory", serializations[setting.serialization],
+             traits()->name, serializations[setting.serialization],
              setting.track_keys ? "true" : "false", count, live, expired, index, file);
 }
 
 static int64_t file_size(const struct client *client) {
     struct stat status;
 
-    if (setting.backend == XKV_BACKEND_MEMORY)
+    if (!traits()->is_file)
         return 0;
     assert_int_equal(stat(xkv_store_options(client->store)->path, &status), 0);
     return (int64_t)status.st_size;
@@ -49,9 +49,7 @@ static void assert_stats(struct client *client, int64_t count, int64_t live, int
 }
 
 static void claim(struct client *client, xkv_bytes key, int64_t ttl) {
-    xkv_command command = {.op = XKV_OP_CLAIM_KEY, .key = key, .ttl_ms = ttl};
-
-    assert_int_equal(client_run(client, &command), XKV_OK);
+    assert_int_equal(RUN(client, .op = XKV_OP_CLAIM_KEY, .key = key, .ttl_ms = ttl), XKV_OK);
     assert_int_equal(client->reply.number, 1);
 }
 
@@ -85,8 +83,7 @@ static void assert_allocation(struct client *client, const char *prefix, int64_t
              "{\"prefix\":\"%s\",\"total\":%" PRId64 ",\"claimable\":%" PRId64
              ",\"claimedLive\":%" PRId64 ",\"claimedExpired\":%" PRId64
              ",\"backend\":\"%s\",\"trackKeys\":%s}",
-             prefix, total, total - live, live, expired,
-             setting.backend == XKV_BACKEND_DISK ? "disk" : "memory",
+             prefix, total, total - live, live, expired, traits()->name,
              setting.track_keys ? "true" : "false");
     assert_int_equal(do_prefix(client, XKV_OP_ALLOCATION_STATS, xkv_text(prefix)), XKV_OK);
     assert_reply(client, expected);
@@ -112,25 +109,44 @@ static void case_allocation_stats(struct client *client) {
 
 /* -- Integers ---------------------------------------------------------------- */
 
+/* Gives a command that needs a file one, which holds nothing when it is read. */
+static void with_file(xkv_command *command, char name[PATH_SIZE]) {
+    const xkv_op_info *info = xkv_op_describe(command->op);
+
+    if (!((info->required | info->optional) & XKV_ARG_FILE_NAME))
+        return;
+    bool written = info->access == XKV_ACCESS_EXPORT && !strstr(info->name, "validate");
+    command->file_name = xkv_text(test_path(name, written ? "written" : "empty"));
+    if (!written)
+        write_file(name, "", 0);
+    if (command->op == XKV_OP_IMPORT_CSV)
+        command->row_keys = LIT("row");
+}
+
 /* Runs what is right but for one number. */
-static int run_number(struct client *client, int op, unsigned argument, int64_t number) {
+static int run_number(struct client *client, int op, xkv_arguments argument, int64_t number) {
     xkv_command command = {
         .op = op, .key = LIT("k"), .prefix = LIT("k"), .limit = 1, .count = 1, .ttl_ms = 1};
     bool one = xkv_op_describe(op)->arguments & XKV_ARG_CLAIM;
     struct ticket ticket = {"claim-0", "k", 0, 0};
+    char name[PATH_SIZE];
 
+    with_file(&command, name);
+    command.owner = LIT("o");
     if (argument == XKV_ARG_LIMIT)
         command.limit = number;
     else if (argument == XKV_ARG_COUNT)
         command.count = number;
     else
         command.ttl_ms = number;
+    if (op == XKV_OP_EXPORT_CSV)
+        return run_with(client, command, KEYS("column"));
     return run_with(client, command, one ? tickets(&ticket, 1) : NO_ITEMS);
 }
 
 /* xkv_check_integer says the same as running the command, which says the name
  * of command and argument, and the range. */
-static void assert_number(struct client *client, int op, unsigned argument, int64_t number,
+static void assert_number(struct client *client, int op, xkv_arguments argument, int64_t number,
                           bool good) {
     char message[XKV_MESSAGE_SIZE] = "", range[32];
     int expected = good ? XKV_OK : XKV_E_INVALID_OPTIONS;
@@ -150,7 +166,7 @@ static void assert_number(struct client *client, int op, unsigned argument, int6
     assert_non_null(strstr(message, range));
 }
 
-static void assert_range(struct client *client, int op, unsigned argument, int64_t min,
+static void assert_range(struct client *client, int op, xkv_arguments argument, int64_t min,
                          int64_t max) {
     assert_number(client, op, argument, min, true);
     assert_number(client, op, argument, max, true);
@@ -198,18 +214,16 @@ static void assert_duration(int op, const char *text, int64_t expected) {
 static void case_durations(struct client *client) {
     static const char *const bad[] = {"", "0s", "30", "-1s", "1d1ms", "0.5ms", "soon"};
     char message[XKV_MESSAGE_SIZE];
+    int ops[XKV_OP_END];
     int64_t ms;
 
     (void)client;
-    for (int op = 0; op < XKV_OP_END; op++) {
-        const xkv_op_info *info = xkv_op_describe(op);
-        if (!((info->required | info->optional) & XKV_ARG_TTL))
-            continue;
-        assert_duration(op, "1ms", 1);
-        assert_duration(op, "1m30s", 90000);
-        assert_duration(op, "1d", XKV_TTL_MAX);
+    for (size_t count = ops_taking(XKV_ARG_TTL, ops); count-- > 0;) {
+        assert_duration(ops[count], "1ms", 1);
+        assert_duration(ops[count], "1m30s", 90000);
+        assert_duration(ops[count], "1d", XKV_TTL_MAX);
         for (size_t i = 0; i < COUNT(bad); i++)
-            assert_duration(op, bad[i], 0);
+            assert_duration(ops[count], bad[i], 0);
     }
     assert_int_equal(xkv_read_duration(XKV_OP_GET, XKV_ARG_KEY, LIT("1s"), &ms, message, 9),
                      XKV_E_INVALID_OPTIONS);
@@ -218,9 +232,15 @@ static void case_durations(struct client *client) {
 }
 
 static void case_integers(struct client *client) {
-    for (int op = 0; op < XKV_OP_END; op++) {
+    int ops[XKV_OP_END];
+
+    for (size_t count = ops_taking(XKV_ARG_LIMIT | XKV_ARG_COUNT | XKV_ARG_TTL, ops);
+         count-- > 0;) {
+        int op = ops[count];
+        if (op == XKV_OP_EXPORT_CSV && setting.serialization == XKV_BINARY)
+            continue; /* it is refused, whatever the limit */
         const xkv_op_info *info = xkv_op_describe(op);
-        unsigned fields = info->required | info->optional;
+        xkv_arguments fields = info->required | info->optional;
         int64_t most = info->limit_max ? info->limit_max : INT64_MAX;
         if (info->required & XKV_ARG_LIMIT)
             assert_range(client, op, XKV_ARG_LIMIT, 1, most);
@@ -237,14 +257,13 @@ static void case_integers(struct client *client) {
 
 static void case_owners(struct client *client) {
     static char owner[XKV_OWNER_MAX + 1];
+    int ops[XKV_OP_END];
 
     memset(owner, 'o', sizeof owner);
     put(client, LIT("k"), LIT("1"));
-    for (int op = 0; op < XKV_OP_END; op++) {
-        const xkv_op_info *info = xkv_op_describe(op);
-        if (!((info->required | info->optional) & XKV_ARG_OWNER))
-            continue;
-        xkv_command command = {.op = op, .key = LIT("k"), .count = 1, .ttl_ms = 1};
+    for (size_t count = ops_taking(XKV_ARG_OWNER, ops); count-- > 0;) {
+        const xkv_op_info *info = xkv_op_describe(ops[count]);
+        xkv_command command = {.op = ops[count], .key = LIT("k"), .count = 1, .ttl_ms = 1};
         command.owner = bytes_of(owner, XKV_OWNER_MAX + 1);
         assert_int_equal(run_with(client, command, KEYS("k")), XKV_E_INVALID_OPTIONS);
         assert_true(answer_says(client, info->name) && answer_says(client, "owner") &&
@@ -302,14 +321,18 @@ static xkv_command harmless(int op) {
 }
 
 static void assert_read_only(struct client *client, bool tracked) {
-    char text[128];
+    char text[128], name[PATH_SIZE];
 
     for (int op = 0; op < XKV_OP_END; op++) {
         const xkv_op_info *info = xkv_op_describe(op);
         struct ticket ticket = {"claim-1", "a", 1, 0};
         bool gives_back = info->arguments & (XKV_ARG_CLAIM | XKV_ARG_CLAIMS);
-        run_with(client, harmless(op), gives_back ? tickets(&ticket, 1) : KEYS("a"));
-        if (info->access < XKV_ACCESS_WRITE) {
+        xkv_command command = harmless(op);
+        with_file(&command, name);
+        if (op == XKV_OP_EXPORT_CSV)
+            command.prefix = LIT("none"); /* these values are no objects */
+        run_with(client, command, gives_back ? tickets(&ticket, 1) : KEYS("a"));
+        if (info->access < XKV_ACCESS_WRITE && info->access != XKV_ACCESS_IMPORT) {
             assert_int_equal(told(client), XKV_OK);
             continue;
         }
@@ -336,6 +359,7 @@ static void test_read_only(void **state) {
     struct client client;
 
     (void)state;
+    options.serialization = XKV_JSON; /* CSV has no bytes */
     client_open(&client, &options, false);
     do_list_of(&client, XKV_OP_SET_MANY, ENTRIES("a", "1", "b", "2", "bb", "3"));
     assert_int_equal(told(&client), XKV_OK);
@@ -358,6 +382,6 @@ int main(int argc, char *argv[]) {
     const struct CMUnitTest others[] = {cmocka_unit_test(test_read_only)};
 
     (void)argc;
-    xkv_set_hooks(&clocks_hooks);
+    clocks_stop();
     return run_cases(argv, cases, COUNT(cases), others, COUNT(others));
 }

@@ -137,12 +137,12 @@ static void case_delete_by_prefix(struct client *client) {
 static void case_lists_that_are_none(struct client *client) {
     static const unsigned char bytes[] = {XKV_ITEM_ENTRY, 0, 1, 0, 0, 0, 1, 0, 0, 0, 'a', '1'};
     static const unsigned char other[] = {XKV_ITEM_NULL, 0};
+    const xkv_arguments lists = XKV_ARG_KEYS | XKV_ARG_ENTRIES | XKV_ARG_CLAIM | XKV_ARG_CLAIMS;
+    int ops[XKV_OP_END];
 
-    for (int op = 0; op < XKV_OP_END; op++) {
+    for (size_t count = ops_taking(lists, ops); count-- > 0;) {
+        int op = ops[count];
         xkv_command command = {.op = op, .items = bytes_of(other, sizeof other), .ttl_ms = 1};
-        if (!(xkv_op_describe(op)->arguments &
-              (XKV_ARG_KEYS | XKV_ARG_ENTRIES | XKV_ARG_CLAIM | XKV_ARG_CLAIMS)))
-            continue;
         assert_int_equal(client_run(client, &command), XKV_E_INVALID_OPTIONS);
         for (size_t len = 1; len < sizeof bytes; len++) {
             command.items = bytes_of(bytes, len);
@@ -192,11 +192,8 @@ struct page {
 /* Scans a page after page->cursor, and reads the reply into it. */
 static int turn_page(struct client *client, int op, xkv_bytes prefix, int64_t limit,
                      struct page *page) {
-    xkv_command command = {.op = op,
-                           .prefix = prefix,
-                           .limit = limit,
-                           .cursor = bytes_of(page->cursor, page->cursor_len)};
-    int status = client_run(client, &command);
+    int status = RUN(client, .op = op, .prefix = prefix, .limit = limit,
+                     .cursor = bytes_of(page->cursor, page->cursor_len));
     xkv_item item;
     size_t at = 0;
 
@@ -315,7 +312,7 @@ static void case_scan_while_changing(struct client *client) {
 static void case_bad_cursors(struct client *client) {
     static const char *const bad[] = {
         "AWs6MDA",   /* cut: not a multiple of four */
-        "AWs6MDA",   /* */
+        "AWs6M",     /* */
         "AWs6MDA!",  /* not of the alphabet */
         "AWs6MDA-",  /* of another alphabet */
         "AWs6MDA ",  /* */
@@ -355,18 +352,15 @@ static void case_bad_cursors(struct client *client) {
             assert_true(answer_says(client, "cursor"));
         }
     }
-    xkv_command command = {.op = XKV_OP_SCAN_KEYS, .prefix = LIT("k:"), .cursor = LIT(good)};
-    assert_int_equal(client_run(client, &command), XKV_OK);
+    assert_int_equal(RUN(client, .op = XKV_OP_SCAN_KEYS, .prefix = LIT("k:"), .cursor = LIT(good)),
+                     XKV_OK);
     assert_reply(client, "{\"keys\":[\"k:001\"],\"cursor\":\"\",\"done\":true}");
 }
 
 /* -- Random keys ------------------------------------------------------------- */
 
 static void random_keys(struct client *client, xkv_bytes prefix, int64_t count, bool repeats) {
-    xkv_command command = {
-        .op = XKV_OP_RANDOM_KEYS, .prefix = prefix, .count = count, .repeats = repeats};
-
-    client_run(client, &command);
+    RUN(client, .op = XKV_OP_RANDOM_KEYS, .prefix = prefix, .count = count, .repeats = repeats);
     assert_int_equal(told(client), XKV_OK);
 }
 
@@ -418,6 +412,35 @@ static void case_random_keys(struct client *client) {
     assert_reply(client, "[]");
 }
 
+/* Each key comes, with its value, and stays. */
+static void case_random_entry(struct client *client) {
+    enum { MANY = 12 };
+    unsigned times[MANY], all[MANY] = {0};
+    xkv_bytes key, value;
+
+    assert_int_equal(do_prefix(client, XKV_OP_RANDOM_ENTRY, NOTHING), XKV_OK);
+    assert_reply(client, "null");
+    assert_int_equal(client->reply.number, 0);
+    fill(client, MANY);
+    for (int i = 0; i < 1000; i++) { /* a miss: less than once in 10^36 */
+        size_t at = 0;
+        assert_int_equal(do_prefix(client, XKV_OP_RANDOM_ENTRY, LIT("k:")), XKV_OK);
+        count_keys(client, 1, times, MANY);
+        assert_true(xkv_reply_next(&client->reply, &at, &key, &value));
+        assert_int_equal(at, client->reply.len);
+        assert_true(same_bytes(value, bytes_of((const char *)key.data + 2, 3)));
+        for (size_t j = 0; j < MANY; j++)
+            all[j] += times[j];
+    }
+    for (size_t i = 0; i < MANY; i++)
+        assert_true(all[i] > 0);
+    assert_int_equal(do_prefix(client, XKV_OP_RANDOM_ENTRY, LIT("z")), XKV_OK);
+    assert_reply(client, "{\"key\":\"z\",\"value\":behind}");
+    assert_int_equal(do_prefix(client, XKV_OP_RANDOM_ENTRY, LIT("nobody")), XKV_OK);
+    assert_reply(client, "null");
+    assert_size(client, MANY + 2);
+}
+
 /* All of them, but in another order each time. */
 static void case_random_keys_order(struct client *client) {
     static char first[4000];
@@ -458,10 +481,11 @@ static void case_pop_random_many(struct client *client) {
 }
 
 static const struct named_case cases[] = {
-    CASE(get_many),      CASE(get_very_many), CASE(set_many),          CASE(set_many_bad),
-    CASE(set_very_many), CASE(delete_many),   CASE(delete_by_prefix),  CASE(lists_that_are_none),
-    CASE(list_keys),     CASE(scan),          CASE(scan_long_keys),    CASE(scan_while_changing),
-    CASE(bad_cursors),   CASE(random_keys),   CASE(random_keys_order), CASE(pop_random_many),
+    CASE(get_many),        CASE(get_very_many), CASE(set_many),         CASE(set_many_bad),
+    CASE(set_very_many),   CASE(delete_many),   CASE(delete_by_prefix), CASE(lists_that_are_none),
+    CASE(list_keys),       CASE(scan),          CASE(scan_long_keys),   CASE(scan_while_changing),
+    CASE(bad_cursors),     CASE(random_entry),  CASE(random_keys),      CASE(random_keys_order),
+    CASE(pop_random_many),
 };
 
 int main(int argc, char *argv[]) {

@@ -47,12 +47,8 @@ static void case_swap_large(struct client *client) {
 /* -- Comparing --------------------------------------------------------------- */
 
 static int swap_if(struct client *client, xkv_bytes old, int expect, xkv_bytes new) {
-    xkv_command command = {.op = XKV_OP_COMPARE_AND_SWAP,
-                           .key = LIT("k"),
-                           .expected = old,
-                           .expect = expect,
-                           .value = new};
-    return client_run(client, &command);
+    return RUN(client, .op = XKV_OP_COMPARE_AND_SWAP, .key = LIT("k"), .expected = old,
+               .expect = expect, .value = new);
 }
 
 static void assert_swaps(struct client *client, xkv_bytes old, int expect, xkv_bytes new) {
@@ -84,14 +80,51 @@ static void case_compare_and_swap(struct client *client) {
     assert_swaps(client, LIT("4"), XKV_EXPECT_VALUE, LIT("4"));
 }
 
-static void compare_detailed(struct client *client, int op, const char *old, bool include) {
-    xkv_command command = {.op = op,
-                           .key = LIT("k"),
-                           .expected = xkv_text(old),
-                           .value = LIT("new"),
-                           .include_current = include};
+static void note_number(xkv_completion *done, int64_t *numbers) {
+    assert_int_equal(done->reply.status, XKV_OK);
+    numbers[done->tag] = done->reply.number;
+    xkv_reply_clear(&done->reply);
+}
 
-    client_run(client, &command);
+/* What is there means what is expected, if in JSON it may: then nothing that the handle brings
+ * after it, and has not waited for it, comes between. */
+static void case_compares_in_its_turn(struct client *client) {
+    const xkv_command commands[] = {
+        {.op = XKV_OP_SET, .key = LIT("k"), .value = LIT("{\"a\":1,\"b\":2}")},
+        {.op = XKV_OP_COMPARE_AND_SWAP,
+         .key = LIT("k"),
+         .expected = setting.serialization == XKV_JSON ? LIT("{\"b\":2,\"a\":1}")
+                                                       : LIT("{\"a\":1,\"b\":2}"),
+         .value = LIT("5")},
+        {.op = XKV_OP_INCREMENT_BY, .key = LIT("k"), .delta = 1},
+        {.op = XKV_OP_GET, .key = LIT("k")},
+    };
+    int64_t numbers[COUNT(commands)] = {0};
+    xkv_queue *queue = xkv_queue_new();
+    xkv_completion done[COUNT(commands)];
+    size_t pending = 0;
+
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        done[pending].tag = i;
+        xkv_reply_init(&done[pending].reply, NULL, 0);
+        if (xkv_submit(client->store, &commands[i], &done[pending].reply, queue, i) == XKV_PENDING)
+            pending++;
+        else
+            note_number(&done[pending], numbers);
+    }
+    for (; pending > 0; pending--) {
+        MUST(xkv_completions(queue, done, 1, 60000) == 1);
+        note_number(done, numbers);
+    }
+    assert_int_equal(numbers[1], 1);
+    assert_int_equal(numbers[2], 6);
+    assert_value(client, LIT("k"), LIT("6"));
+    xkv_queue_free(queue);
+}
+
+static void compare_detailed(struct client *client, int op, const char *old, bool include) {
+    RUN(client, .op = op, .key = LIT("k"), .expected = xkv_text(old), .value = LIT("new"),
+        .include_current = include);
     assert_int_equal(told(client), XKV_OK);
 }
 
@@ -113,9 +146,8 @@ static void case_compare_and_swap_detailed(struct client *client) {
 }
 
 static void delete_if(struct client *client, xkv_bytes old, int64_t deleted) {
-    xkv_command command = {.op = XKV_OP_COMPARE_AND_DELETE, .key = LIT("k"), .expected = old};
-
-    assert_int_equal(client_run(client, &command), XKV_OK);
+    assert_int_equal(RUN(client, .op = XKV_OP_COMPARE_AND_DELETE, .key = LIT("k"), .expected = old),
+                     XKV_OK);
     assert_int_equal(client->reply.number, deleted);
     assert_int_equal(client->reply.len, 0);
 }
@@ -203,11 +235,11 @@ static void case_structural_equality(struct client *client) {
  * is none, naming the command; and nothing has changed. */
 static void case_bad_keys_and_values(struct client *client) {
     int expected = setting.serialization == XKV_BINARY ? XKV_OK : XKV_E_SERIALIZER;
+    int ops[XKV_OP_END];
 
-    for (int op = 0; op < XKV_OP_END; op++) {
+    for (size_t count = ops_taking(XKV_ARG_KEY, ops); count-- > 0;) {
+        int op = ops[count];
         const xkv_op_info *info = xkv_op_describe(op);
-        if (!(info->arguments & XKV_ARG_KEY))
-            continue;
         xkv_command bad_key = {.op = op, .key = LIT("\xFF"), .value = LIT("1")};
         assert_int_equal(client_run(client, &bad_key), XKV_E_INVALID_OPTIONS);
         assert_true(answer_says(client, info->name) && answer_says(client, "UTF-8"));
@@ -215,9 +247,9 @@ static void case_bad_keys_and_values(struct client *client) {
         assert_int_equal(client_run(client, &bad_key), XKV_E_INVALID_OPTIONS);
         if (!(info->arguments & (XKV_ARG_VALUE | XKV_ARG_NEW)))
             continue;
-        xkv_command bad_value = {
-            .op = op, .key = LIT("k"), .value = LIT("\xFF"), .expect = XKV_EXPECT_ABSENT};
-        assert_int_equal(client_run(client, &bad_value), expected);
+        assert_int_equal(RUN(client, .op = op, .key = LIT("k"), .value = LIT("\xFF"),
+                             .expect = XKV_EXPECT_ABSENT),
+                         expected);
         if (expected != XKV_OK)
             assert_true(answer_says(client, info->name) && answer_says(client, "k"));
         assert_int_equal(do_delete(client, LIT("k")), XKV_OK);
@@ -233,9 +265,9 @@ static void case_bad_expected_value(struct client *client) {
 
     put(client, LIT("k"), LIT("1"));
     for (size_t i = 0; i < COUNT(ops); i++) {
-        xkv_command command = {
-            .op = ops[i], .key = LIT("k"), .expected = LIT("\xFF"), .value = LIT("2")};
-        assert_int_equal(client_run(client, &command), expected);
+        assert_int_equal(
+            RUN(client, .op = ops[i], .key = LIT("k"), .expected = LIT("\xFF"), .value = LIT("2")),
+            expected);
         assert_value(client, LIT("k"), LIT("1"));
     }
 }
@@ -254,12 +286,9 @@ static void case_expectations(struct client *client) {
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        xkv_command command = {.op = rows[i].op,
-                               .key = LIT("k"),
-                               .value = LIT("2"),
-                               .expected = LIT("1"),
-                               .expect = rows[i].expect};
-        assert_int_equal(client_run(client, &command), rows[i].status);
+        assert_int_equal(RUN(client, .op = rows[i].op, .key = LIT("k"), .value = LIT("2"),
+                             .expected = LIT("1"), .expect = rows[i].expect),
+                         rows[i].status);
         assert_size(client, 0);
     }
 }
@@ -302,7 +331,8 @@ static void case_stored_integers(struct client *client) {
     for (size_t i = 0; i < COUNT(rows); i++) {
         put(client, LIT("n"), xkv_text(rows[i].text));
         bool fine = json ? rows[i].in_json : rows[i].elsewhere;
-        if (do_increment(client, LIT("n"), 1) != (fine ? XKV_OK : XKV_E_VALUE_PARSE))
+        int status = RUN(client, .op = XKV_OP_INCREMENT_BY, .key = LIT("n"), .delta = 1);
+        if (status != (fine ? XKV_OK : XKV_E_VALUE_PARSE))
             fail_msg("<%s>", rows[i].text);
         if (!fine)
             assert_value(client, LIT("n"), xkv_text(rows[i].text));
@@ -311,12 +341,13 @@ static void case_stored_integers(struct client *client) {
 
 /* Prefixes and owners are text, cursors come from scans. */
 static void case_texts(struct client *client) {
-    for (int op = 0; op < XKV_OP_END; op++) {
+    int ops[XKV_OP_END];
+
+    for (size_t count = ops_taking(XKV_ARG_PREFIX, ops); count-- > 0;) {
+        int op = ops[count];
         const xkv_op_info *info = xkv_op_describe(op);
-        if (!((info->required | info->optional) & XKV_ARG_PREFIX))
-            continue;
-        xkv_command command = {.op = op, .prefix = LIT("a\xFF"), .limit = 1, .count = 1};
-        assert_int_equal(client_run(client, &command), XKV_E_INVALID_OPTIONS);
+        assert_int_equal(RUN(client, .op = op, .prefix = LIT("a\xFF"), .limit = 1, .count = 1),
+                         XKV_E_INVALID_OPTIONS);
         assert_true(answer_says(client, info->name) && answer_says(client, "prefix"));
     }
 }
@@ -349,6 +380,7 @@ static const struct named_case cases[] = {
     CASE(bad_keys_and_values),
     CASE(bad_expected_value),
     CASE(expectations),
+    CASE(compares_in_its_turn),
     CASE(fields_not_taken),
     CASE(stored_integers),
     CASE(texts),

@@ -23,8 +23,7 @@ static void run_case(void **state) {
     store_case *body;
 
     memcpy(&body, state, sizeof body);
-    for (size_t i = 0; i < COUNT(kinds); i++) {
-        running = &kinds[i];
+    for (size_t i = 0; run_kind(kinds, COUNT(kinds), i); i++) {
         xkv_options options = fresh(running, name);
         body(&options);
     }
@@ -80,7 +79,7 @@ static void case_stores_apart(const xkv_options *options) {
 }
 
 static void case_reopening(const xkv_options *options) {
-    bool disk = options->backend == XKV_BACKEND_DISK;
+    bool stays = traits_for(options->backend)->stays;
     struct client client;
 
     client_open(&client, options, false);
@@ -88,11 +87,11 @@ static void case_reopening(const xkv_options *options) {
     client_close(&client);
     for (int round = 0; round < 3; round++) {
         client_open(&client, options, round % 2);
-        assert_int_equal(do_get(&client, LIT("kept")), disk ? XKV_OK : XKV_E_KEY_NOT_FOUND);
+        assert_int_equal(do_get(&client, LIT("kept")), stays ? XKV_OK : XKV_E_KEY_NOT_FOUND);
         assert_int_equal(do_plain(&client, XKV_OP_SIZE), XKV_OK);
-        assert_int_equal(client.reply.number, disk);
+        assert_int_equal(client.reply.number, stays);
         assert_int_equal(do_random(&client, LIT("ke")), XKV_OK);
-        assert_int_equal(client.reply.number, disk);
+        assert_int_equal(client.reply.number, stays);
         client_close(&client);
     }
 }
@@ -209,7 +208,7 @@ static void case_exec_after_submit(const xkv_options *options) {
         pending += xkv_submit(store, &set, &reply, queue, i) == XKV_PENDING;
         if (i % 7 != 0)
             continue;
-        xkv_command get = command_of(XKV_OP_GET, LIT("k"));
+        xkv_command get = {.op = XKV_OP_GET, .key = LIT("k")};
         assert_int_equal(xkv_exec(store, &get, &reply), XKV_OK);
         assert_true(same_bytes(bytes_of(reply.data, reply.len), xkv_text(value)));
     }
@@ -283,7 +282,7 @@ static void case_closing_the_last_handle(const xkv_options *options) {
     collect(queue, pending);
     client_open(&client, options, false);
     assert_int_equal(do_plain(&client, XKV_OP_SIZE), XKV_OK);
-    assert_int_equal(client.reply.number, options->backend == XKV_BACKEND_DISK ? 300 : 0);
+    assert_int_equal(client.reply.number, traits_for(options->backend)->stays ? 300 : 0);
     client_close(&client);
     xkv_queue_free(queue);
 }
@@ -429,6 +428,43 @@ static void case_conflicts(const xkv_options *options) {
     client_close(&client);
 }
 
+/* Who leaves the serialization open gets what is there, and json where nothing is. */
+static void case_any_serialization(const xkv_options *options) {
+    bool stays = traits_for(options->backend)->stays;
+    xkv_options any = *options, made = *options, other = *options;
+
+    any.serialization = XKV_ANY;
+    made.serialization = XKV_BINARY;
+    other.serialization = XKV_STRING;
+    for (int i = 0; i < 2; i++) {
+        xkv_store *first = must_open(i == 0 ? &made : &any), *second = must_open(&any);
+        int expected = i == 0 || stays ? XKV_BINARY : XKV_JSON;
+        assert_int_equal(xkv_store_options(second)->serialization, expected);
+        assert_int_equal(xkv_store_options(first)->serialization, expected);
+        assert_true(xkv_same_store(first, second));
+        assert_conflict(&other, "serialization");
+        xkv_close(first);
+        xkv_close(second);
+    }
+}
+
+/* What was changed is counted, whoever has changed it; of others there are none here. */
+static void case_activity(const xkv_options *options) {
+    xkv_activity before = {.commits = -1, .writer = -1}, after = before;
+    char message[XKV_MESSAGE_SIZE];
+    struct client client;
+
+    client_open(&client, options, false);
+    assert_int_equal(xkv_store_activity(client.store, &before, message, sizeof message), XKV_OK);
+    assert_int_equal(do_set(&client, LIT("k"), LIT("1")), XKV_OK);
+    assert_value(&client, "k", "1");
+    assert_int_equal(xkv_store_activity(client.store, &after, message, sizeof message), XKV_OK);
+    bool counts = traits_for(options->backend)->is_file;
+    assert_int_equal(after.commits - before.commits, counts ? 1 : 0);
+    assert_int_equal(after.writer, 0);
+    client_close(&client);
+}
+
 static void assert_one_store(const xkv_options *a, const xkv_options *b) {
     char message[XKV_MESSAGE_SIZE] = "";
     xkv_store *one = must_open(a), *two;
@@ -516,6 +552,8 @@ static const struct {
     CASE(closing_with_commands_queued),
     CASE(closing_the_last_handle),
     CASE(one_queue_for_two_stores),
+    CASE(any_serialization),
+    CASE(activity),
     CASE(conflicts),
 };
 

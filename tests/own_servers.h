@@ -1,0 +1,205 @@
+/*
+ * own_servers.h - servers that a test starts itself, since it does things to them
+ *
+ * They listen on the loopback interface, keep nothing, and end with the test. Where there is no
+ * redis-server, the tests that need one are skipped.
+ */
+#ifndef XKV_TESTS_OWN_SERVERS_H
+#define XKV_TESTS_OWN_SERVERS_H
+
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "remote/protocol.h"
+
+struct server {
+    pid_t pid;
+    int port;
+};
+
+/* -- Programs ---------------------------------------------------------------- */
+
+static inline bool find_in_path(const char *name, char out[PATH_SIZE]) {
+    const char *path = getenv("PATH");
+
+    for (size_t len; path && *path; path += len + (path[len] == ':')) {
+        len = strcspn(path, ":");
+        snprintf(out, PATH_SIZE, "%.*s/%s", (int)len, path, name);
+        if (access(out, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Where redis-server is; NULL if there is none. */
+static inline const char *server_program(void) {
+    static char found[PATH_SIZE];
+    const char *given = getenv("XKV_SERVER_BINARY");
+
+    if (given && *given)
+        return given;
+    if (access("build/servers/redis-server", X_OK) == 0 &&
+        realpath("build/servers", found)) { /* by its name: it tells what the program does */
+        strncat(found, "/redis-server", PATH_SIZE - strlen(found) - 1);
+        return found;
+    }
+    return find_in_path("redis-server", found) ? found : NULL;
+}
+
+/* For a case's setup: skips it if there is no server to be had. */
+#define NEED_SERVERS()                                                                             \
+    do {                                                                                           \
+        if (!server_program())                                                                     \
+            skip();                                                                                \
+    } while (0)
+
+/* -- Talking to them ------------------------------------------------------------ */
+
+static inline int connect_port(int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    MUST(fd >= 0);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Receives one reply, cut to the size; "" if the connection ends before. */
+static inline void receive_reply(int fd, char *out, size_t size) {
+    xkv__resp_scan scan = {.at = 0};
+    size_t len = 0;
+    ssize_t got;
+
+    while (xkv__resp_scan_on(&scan, (unsigned char *)out, len) != XKV__RESP_WHOLE) {
+        got = recv(fd, out + len, size - len - 1, 0);
+        if (got <= 0)
+            break;
+        len += (size_t)got;
+    }
+    out[len] = '\0';
+}
+
+/* What a server answers to a command of words; static, until the next. */
+static inline const char *say(const struct server *server, const char *format, ...) {
+    static char reply[64 * 1024];
+    char line[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    int len = vsnprintf(line, sizeof line - 2, format, arguments);
+    va_end(arguments);
+    memcpy(line + len, "\r\n", 2);
+    reply[0] = '\0';
+    int fd = connect_port(server->port);
+    if (fd < 0)
+        return reply;
+    if (send(fd, line, (size_t)len + 2, MSG_NOSIGNAL) == len + 2)
+        receive_reply(fd, reply, sizeof reply);
+    close(fd);
+    return reply;
+}
+
+/* Says it until the answer has a text in it. */
+static inline void say_until(const struct server *server, const char *text, const char *command) {
+    for (int tries = 0; tries < 600; tries++) {
+        if (strstr(say(server, "%s", command), text))
+            return;
+        usleep(50000);
+    }
+    fprintf(stderr, "%s: %s\n", command, say(server, "%s", command));
+    MUST(!"the server has not said it");
+}
+
+/* -- Starting and ending ----------------------------------------------------------- */
+
+enum { SERVER_WORDS = 40 };
+
+static inline void end_with_parent(void) {
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+}
+
+static inline _Noreturn void run_server(const char *program, int port, const char *const *extra) {
+    char number[16], dir[PATH_SIZE], log[PATH_SIZE + 8];
+    const char *words[SERVER_WORDS] = {program, "--port",    number,   "--bind", "127.0.0.1",
+                                       "--dir", dir,         "--save", "",       "--appendonly",
+                                       "no",    "--logfile", log};
+    size_t count = 13;
+
+    end_with_parent();
+    snprintf(number, sizeof number, "%d", port);
+    snprintf(dir, sizeof dir, "%s/%d", test.directory, port);
+    snprintf(log, sizeof log, "%s/log", dir);
+    mkdir(dir, 0700);
+    for (; *extra && count < SERVER_WORDS - 1; extra++)
+        words[count++] = *extra;
+    execv(program, (char *const *)(uintptr_t)words);
+    _exit(127);
+}
+
+static inline bool is_up(const struct server *server) {
+    char own[64];
+
+    snprintf(own, sizeof own, "process_id:%d\r", (int)server->pid);
+    for (int tries = 0; tries < 500; tries++) {
+        if (strstr(say(server, "INFO server"), own))
+            return true;
+        if (waitpid(server->pid, NULL, WNOHANG) != 0)
+            return false;
+        usleep(20000);
+    }
+    return false;
+}
+
+/* On that port. */
+static inline bool start_on(struct server *server, int port, const char *const *extra) {
+    server->port = port;
+    server->pid = fork();
+    MUST(server->pid >= 0);
+    if (server->pid == 0)
+        run_server(server_program(), port, extra);
+    return is_up(server);
+}
+
+/* On a port that is free, as the one is that is 10000 above, which nodes of clusters use. */
+static inline void start_server(struct server *server, const char *const *extra) {
+    for (int tries = 0; tries < 20; tries++) {
+        if (start_on(server, 10000 + (int)((unsigned)rand() % 12000), extra))
+            return;
+    }
+    MUST(!"no server has started");
+}
+
+static inline void end_server(struct server *server) {
+    if (server->pid <= 0)
+        return;
+    kill(server->pid, SIGKILL);
+    waitpid(server->pid, NULL, 0);
+    server->pid = 0;
+}
+
+/* -- Stores on them ------------------------------------------------------------------- */
+
+/* A command that may fail for reasons that only servers have. */
+#define TRY(client, ...) client_run_unchecked((client), &(xkv_command){__VA_ARGS__})
+
+static inline unsigned slot_of_store(const char *name) {
+    char key[PATH_SIZE];
+
+    return xkv__slot_of(bytes_of(key, (size_t)snprintf(key, sizeof key, "xkv:{%s}:", name)));
+}
+
+#endif
