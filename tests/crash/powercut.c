@@ -14,6 +14,7 @@
  */
 #include "../below.h"
 #include "../child.h"
+#include "../files.h"
 
 #include <pthread.h>
 
@@ -86,6 +87,9 @@ static int record_truncate(int fd, int64_t size) {
 
 enum { KEYS = 30, WINDOW = 24, COMMANDS = 1500, VALUE_MAX = 75000 };
 
+/* In what is restored every key has the value that this command would have given it. */
+enum { RESTORED = 7 };
+
 static char padding[1500];
 
 static xkv_bytes key_of(char out[2000], unsigned n) {
@@ -107,7 +111,8 @@ static struct step step_of(uint64_t number) {
     int op = drawn < 600   ? XKV_OP_SET
              : drawn < 700 ? XKV_OP_SET_MANY
              : drawn < 800 ? XKV_OP_CLAIM_KEY
-             : drawn < 997 ? XKV_OP_DELETE
+             : drawn < 990 ? XKV_OP_DELETE
+             : drawn < 997 ? XKV_OP_RESTORE
                            : XKV_OP_CLEAR;
     struct rng of_pair = {test.seed - number / 2};
     unsigned key = (unsigned)rng_below(&of_pair, KEYS);
@@ -137,6 +142,10 @@ struct state {
     uint64_t keys[KEYS];
 };
 
+static bool is_restore(uint64_t number) {
+    return number <= COMMANDS && step_of(number).op == XKV_OP_RESTORE;
+}
+
 static void apply(struct state *state, uint64_t number) {
     struct step step = step_of(number);
 
@@ -144,8 +153,10 @@ static void apply(struct state *state, uint64_t number) {
         memset(state, 0, sizeof *state);
     else if (step.op == XKV_OP_DELETE)
         state->keys[step.key] = 0;
-    else if (step.op != XKV_OP_CLAIM_KEY)
+    else if (step.op == XKV_OP_SET || step.op == XKV_OP_SET_MANY)
         state->keys[step.key] = number;
+    for (unsigned n = 0; step.op == XKV_OP_RESTORE && n < KEYS; n++)
+        state->keys[n] = RESTORED;
     if (step.op == XKV_OP_SET_MANY)
         state->keys[partner(step.key)] = number;
 }
@@ -155,25 +166,16 @@ static void apply(struct state *state, uint64_t number) {
 static unsigned char *base; /* the file when the record begins */
 static size_t base_size;
 
-static void read_base(const char *path) {
-    FILE *file = fopen(path, "rb");
-    struct stat status;
-
-    MUST(file && fstat(fileno(file), &status) == 0);
-    base_size = (size_t)status.st_size;
-    base = malloc(base_size + 1);
-    MUST(base && fread(base, 1, base_size, file) == base_size);
-    fclose(file);
-}
-
 static void submit(xkv_store *store, xkv_queue *queue, uint64_t number) {
     static unsigned char value[VALUE_MAX + 8];
     struct step step = step_of(number);
-    char key[2000];
+    char key[2000], path[PATH_SIZE];
     xkv_reply reply;
 
     xkv_items batch = {NULL, 0, 0};
     xkv_command command = {.op = step.op, .key = key_of(key, step.key), .ttl_ms = 1};
+    if (step.op == XKV_OP_RESTORE)
+        command.file_name = xkv_text(test_path(path, "restored.kv"));
     if (step.op == XKV_OP_SET || step.op == XKV_OP_SET_MANY)
         command.value = value_of(value, number);
     if (step.op == XKV_OP_SET_MANY) {
@@ -199,6 +201,19 @@ static uint64_t token_in(const xkv_reply *reply) {
     return 0;
 }
 
+/* A store that others are replaced by. */
+static void make_restored(xkv_options options) {
+    static unsigned char value[VALUE_MAX + 8];
+    struct client client = {NULL, NULL, 0, {0}};
+    char key[2000], path[PATH_SIZE];
+
+    options.path = test_path(path, "restored.kv");
+    client.store = must_open(&options);
+    for (unsigned n = 0; n < KEYS; n++)
+        MUST(do_set(&client, key_of(key, n), value_of(value, RESTORED)) == XKV_OK);
+    client_close(&client);
+}
+
 /* Serves the commands with a window of them under way. */
 static void make_record(const xkv_options *options) {
     xkv_queue *queue = xkv_queue_new();
@@ -207,7 +222,7 @@ static void make_record(const xkv_options *options) {
 
     MUST(queue);
     xkv_close(must_open(options));
-    read_base(options->path);
+    base = read_file(options->path, &base_size);
     xkv_store *store = must_open(options);
     below_watch(options->path);
     while (acknowledged < COMMANDS) {
@@ -280,19 +295,19 @@ static void make_image(size_t cut, struct rng *rng) {
 
 static void write_image(const char *path) {
     char lock[PATH_SIZE + 8];
-    FILE *file = fopen(path, "wb");
 
     snprintf(lock, sizeof lock, "%s-lock", path);
     unlink(lock);
-    MUST(file && fwrite(image, 1, image_size, file) == image_size && fclose(file) == 0);
+    write_file(path, image, image_size);
 }
 
 /* -- What is left ------------------------------------------------------------ */
 
 /* The token of a new claim, 0 if there is none. */
 static uint64_t next_token(struct client *client) {
-    xkv_command claim = {.op = XKV_OP_CLAIM_KEY, .key = LIT("after")};
-    return client_run(client, &claim) == XKV_OK ? token_in(&client->reply) : 0;
+    return RUN(client, .op = XKV_OP_CLAIM_KEY, .key = LIT("after")) == XKV_OK
+               ? token_in(&client->reply)
+               : 0;
 }
 
 /* False if the store does not open or something in it is damaged. A claim on it
@@ -374,7 +389,7 @@ static uint64_t explain(const struct state *found, uint64_t least, uint64_t most
 }
 
 struct tally {
-    unsigned cuts, damaged, lost, claims, repeated;
+    unsigned cuts, damaged, lost, claims, repeated, restores;
 };
 
 static void cut_at(const xkv_options *options, size_t cut, struct rng *rng, struct tally *tally) {
@@ -389,6 +404,7 @@ static void cut_at(const xkv_options *options, size_t cut, struct rng *rng, stru
     make_image(cut, rng);
     write_image(options->path);
     tally->cuts++;
+    tally->restores += is_restore(acknowledged + 1);
     bool whole = record.forgets_syncs ? find_state_apart(options->path, &found)
                                       : find_state(options, &found, &token);
     tally->claims += last_token > 0;
@@ -402,8 +418,24 @@ static void cut_at(const xkv_options *options, size_t cut, struct rng *rng, stru
     }
 }
 
-/* A third of the cuts right after an acknowledgement, the others anywhere. */
+/* One of the events between the acknowledgement of what came before a restore, and its own. */
+static size_t cut_of_restore(struct rng *rng) {
+    size_t cut = 0, seen = 0;
+    uint64_t next = 1;
+
+    for (size_t i = 0; i < record.count; i++) {
+        if (is_restore(next) && rng_below(rng, ++seen) == 0)
+            cut = i;
+        next += record.events[i].kind == ACKNOWLEDGED;
+    }
+    return cut;
+}
+
+/* A tenth of the cuts while a store is restored; a third of the others right after an
+ * acknowledgement, the rest anywhere. */
 static size_t any_cut(struct rng *rng) {
+    if (rng_chance(rng, 100))
+        return cut_of_restore(rng);
     size_t cut = rng_below(rng, record.count);
 
     if (rng_chance(rng, 333)) {
@@ -415,13 +447,14 @@ static size_t any_cut(struct rng *rng) {
 
 static struct tally cut_often(int durability, bool forgets_syncs, unsigned cuts) {
     struct rng rng = rng_for("power cuts");
-    struct tally tally = {0, 0, 0, 0, 0};
+    struct tally tally = {.cuts = 0};
     char path[PATH_SIZE];
 
     xkv_options options = disk_options(test_path(path, "cut.kv"));
     options.durability = durability;
     options.initial_map_size = 65536;
     record.forgets_syncs = forgets_syncs;
+    make_restored(options);
     make_record(&options);
     options.durability = XKV_DURABILITY_NONE; /* looking needs no syncs */
     options.track_keys = true;
@@ -432,11 +465,12 @@ static struct tally cut_often(int durability, bool forgets_syncs, unsigned cuts)
     while (tally.cuts < cuts)
         cut_at(&options, any_cut(&rng), &rng, &tally);
     printf("%u cuts: %u lost acknowledged commands, %u damaged; %u after claims, %u with a token "
-           "that came again\n",
-           tally.cuts, tally.lost, tally.damaged, tally.claims, tally.repeated);
+           "that came again; %u while a store was restored\n",
+           tally.cuts, tally.lost, tally.damaged, tally.claims, tally.repeated, tally.restores);
     record_clear();
     free(base);
     unlink(path);
+    unlink(test_path(path, "restored.kv"));
     return tally;
 }
 
@@ -450,6 +484,7 @@ static void test_full(void **state) {
     assert_int_equal(tally.lost, 0);
     assert_int_equal(tally.repeated, 0);
     assert_true(tally.claims > tally.cuts / 2);
+    assert_true(tally.restores > 0);
 }
 
 static void test_relaxed(void **state) {
@@ -459,6 +494,7 @@ static void test_relaxed(void **state) {
     assert_int_equal(tally.damaged, 0);
     assert_int_equal(tally.repeated, 0);
     assert_true(tally.claims > tally.cuts / 2);
+    assert_true(tally.restores > 0);
 }
 
 /* A disk that says it has synced when it has not is found out. */

@@ -6,7 +6,7 @@
  * what was put there, or an error. Only a key that was itself damaged may be
  * missing, and another be there in its place.
  */
-#include "../model.h"
+#include "damages.h"
 
 /* -- A sound file ------------------------------------------------------------ */
 
@@ -15,7 +15,7 @@ static size_t sound_size;
 static struct model model;
 static char path[PATH_SIZE];
 
-enum { PAGE = 4096, KEYS = 600 };
+enum { KEYS = 600 };
 
 static size_t make_key(struct rng *rng, unsigned n, char out[3000]) {
     size_t len = (size_t)snprintf(out, 3000, "%s:%u:", n % 3 ? "user" : "order", n);
@@ -49,64 +49,6 @@ static void make_sound_file(void) {
     }
     client_close(&client);
 }
-
-static void read_sound_file(void) {
-    FILE *file = fopen(path, "rb");
-    struct stat status;
-
-    MUST(file && fstat(fileno(file), &status) == 0);
-    sound_size = (size_t)status.st_size;
-    sound = malloc(sound_size);
-    MUST(sound && fread(sound, 1, sound_size, file) == sound_size);
-    fclose(file);
-}
-
-/* -- Damages ----------------------------------------------------------------- */
-
-static void flip_bytes(struct rng *rng, unsigned char *file, size_t *size) {
-    for (size_t i = 1 + rng_below(rng, 4); i > 0; i--)
-        file[rng_below(rng, *size)] ^= (unsigned char)(1 + rng_below(rng, 255));
-}
-
-/* The first bytes of a page say what it is and where its nodes are. */
-static void flip_in_header(struct rng *rng, unsigned char *file, size_t *size) {
-    size_t page = rng_below(rng, *size / PAGE);
-    file[page * PAGE + rng_below(rng, 64)] ^= (unsigned char)(1u << rng_below(rng, 8));
-}
-
-static void flip_in_meta(struct rng *rng, unsigned char *file, size_t *size) {
-    (void)size;
-    file[rng_below(rng, 2) * PAGE + rng_below(rng, 160)] ^=
-        (unsigned char)(1u << rng_below(rng, 8));
-}
-
-static void random_numbers(struct rng *rng, unsigned char *file, size_t *size) {
-    rng_fill(rng, file + rng_below(rng, *size - 8) / 8 * 8, 8);
-}
-
-static void zero_page(struct rng *rng, unsigned char *file, size_t *size) {
-    memset(file + rng_below(rng, *size / PAGE) * PAGE, 0, PAGE);
-}
-
-static void copy_page(struct rng *rng, unsigned char *file, size_t *size) {
-    size_t from = rng_below(rng, *size / PAGE), to = rng_below(rng, *size / PAGE);
-    memmove(file + to * PAGE, file + from * PAGE, PAGE);
-}
-
-static void random_block(struct rng *rng, unsigned char *file, size_t *size) {
-    size_t at = rng_below(rng, *size / 512) * 512;
-    rng_fill(rng, file + at, 512);
-}
-
-static void cut_short(struct rng *rng, unsigned char *file, size_t *size) {
-    (void)file;
-    *size = 1 + rng_below(rng, *size - 1);
-}
-
-static void (*const damages[])(struct rng *, unsigned char *, size_t *) = {
-    flip_bytes, flip_in_header, flip_in_meta, random_numbers,
-    zero_page,  copy_page,      random_block, cut_short,
-};
 
 /* -- Use --------------------------------------------------------------------- */
 
@@ -160,12 +102,6 @@ static void use(struct client *client, struct rng *rng, bool writes) {
         do_plain(client, XKV_OP_CLEAR);
 }
 
-static void write_damaged(const unsigned char *data, size_t size) {
-    FILE *file = fopen(path, "wb");
-
-    MUST(file && fwrite(data, 1, size, file) == size && fclose(file) == 0);
-}
-
 static struct {
     unsigned round, refused;
     size_t damage;
@@ -178,7 +114,7 @@ static void one_round(struct rng *rng, unsigned char *file) {
 
     memcpy(file, sound, sound_size);
     damages[now.damage](rng, file, &size);
-    write_damaged(file, size);
+    write_file(path, file, size);
     xkv_options options = disk_options(path);
     options.durability = XKV_DURABILITY_NONE;
     options.read_only = rng_chance(rng, 300);
@@ -227,7 +163,7 @@ int main(int argc, char *argv[]) {
     test_begin(argv);
     test_path(path, "damaged.kv");
     make_sound_file();
-    read_sound_file();
+    sound = read_file(path, &sound_size);
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     free(sound);
     model_free(&model);

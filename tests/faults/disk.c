@@ -62,11 +62,7 @@ struct twins {
 static char value_room[30000];
 
 static void twins_open(struct twins *twins, int durability, bool track_keys, bool submits) {
-    static unsigned stores;
-    char file[32];
-
-    snprintf(file, sizeof file, "%u.kv", stores++);
-    twins->options = disk_options(test_path(twins->path, file));
+    twins->options = disk_options(fresh_path(twins->path));
     twins->options.durability = durability;
     twins->options.track_keys = track_keys;
     twins->model = (struct model){NULL, 0, 0};
@@ -372,8 +368,7 @@ static void test_limits(void **state) {
 /* -- The tokens of claims ---------------------------------------------------- */
 
 static int claim(struct client *client) {
-    xkv_command command = {.op = XKV_OP_CLAIM_KEY, .key = LIT("key1")};
-    return client_run(client, &command);
+    return RUN(client, .op = XKV_OP_CLAIM_KEY, .key = LIT("key1"));
 }
 
 /* The first claim saves the tokens, and that is synced whatever the durability.

@@ -7,6 +7,8 @@
 
 #include <pthread.h>
 
+#include "base/sys.h"
+
 /* -- Opening ----------------------------------------------------------------- */
 
 static bool open_failing(const xkv_options *options, enum lmdb_call call, int n, int code) {
@@ -78,17 +80,17 @@ static void test_replaced_while_opening(void **state) {
     assert_non_null(strstr(message, "was replaced"));
 }
 
-static int64_t read_other_transaction(int fd, void *out, size_t size, int64_t at) {
-    int64_t got = pread(fd, out, size, (off_t)at);
+static xkv__fault read_other_transaction(xkv__handle handle, void *out, size_t size, uint64_t at,
+                                         size_t *got) {
+    xkv__fault fault = xkv__system_files.read_at(handle, out, size, at, got);
 
     if (size == 152) /* a meta page; its transaction */
         ((unsigned char *)out)[149] ^= 1;
-    return got;
+    return fault;
 }
 
 /* A writer that is always two commits ahead, or pages that do not agree. */
 static void test_first_pages_that_do_not_agree(void **state) {
-    static const xkv_hooks hooks = {.pread = read_other_transaction};
     char message[XKV_MESSAGE_SIZE] = "";
     struct subject subject;
     xkv_store *store;
@@ -96,10 +98,10 @@ static void test_first_pages_that_do_not_agree(void **state) {
     (void)state;
     subject_open(&subject, XKV_DURABILITY_FULL, false);
     subject_close(&subject);
-    xkv_set_hooks(&hooks);
+    xkv__files.read_at = read_other_transaction;
     assert_int_equal(xkv_open(&subject.options, &store, message, sizeof message),
                      XKV_E_DISK_STORE_CORRUPT);
-    xkv_set_hooks(NULL);
+    xkv__files = xkv__system_files;
     assert_non_null(strstr(message, "do not agree"));
     assert_int_equal(lmdb_calls.live, 0);
 }
@@ -119,6 +121,25 @@ static void test_opening_that_waits(void **state) {
         assert_int_equal(do_get(&subject.client, LIT("key:02")), XKV_OK);
         lmdb_failed();
         subject_close(&subject);
+    }
+}
+
+/* What is written into a new store needs room in the map. */
+static void test_opening_with_a_full_map(void **state) {
+    static const enum lmdb_call calls[] = {CALL_put, CALL_dbi_open, CALL_txn_commit};
+    char path[PATH_SIZE], name[16];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(calls); i++) {
+        struct client client;
+        snprintf(name, sizeof name, "full%zu.kv", i);
+        xkv_options options = disk_options(test_path(path, name));
+        options.track_keys = true;
+        lmdb_fail_at(calls[i], 1, MDB_MAP_FULL);
+        client_open(&client, &options, false);
+        assert_true(lmdb_failed());
+        assert_int_equal(do_set(&client, LIT("key"), LIT("value")), XKV_OK);
+        client_close(&client);
     }
 }
 
@@ -251,6 +272,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_replaced_while_opening),
         cmocka_unit_test(test_first_pages_that_do_not_agree),
         cmocka_unit_test(test_opening_that_waits),
+        cmocka_unit_test(test_opening_with_a_full_map),
         cmocka_unit_test(test_opening_without_permission),
         cmocka_unit_test(test_idle_readers_are_few),
         cmocka_unit_test(test_dead_readers_are_forgotten),

@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "rwlock.h"
+#include "base/rwlock.h"
 
 /* -- What is counted --------------------------------------------------------- */
 
@@ -374,7 +374,7 @@ static void test_killed_reader_keeps_little(void **state) {
     struct stat before, after;
 
     (void)state;
-    xkv_set_hooks(&clocks_hooks);
+    clocks_stop();
     options.durability = XKV_DURABILITY_NONE;
     client_open(&client, &options, false);
     for (int i = 0; i < 1000; i++) {

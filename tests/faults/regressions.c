@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sys/file.h>
 
-#include "file.h"
+#include "disk/file.h"
 
 enum { LONG_KEY = 1200, CHUNK = 496 };
 
@@ -53,25 +53,6 @@ static void make_store(const xkv_options *options) {
     MUST(do_set(&client, the_long_key(), LIT("value")) == XKV_OK);
     MUST(do_set(&client, LIT("short"), LIT("value")) == XKV_OK);
     client_close(&client);
-}
-
-/* Links in a circle would be followed beyond the longest key. */
-static void test_links_in_a_circle(void **state) {
-    char path[PATH_SIZE], why[XKV_MESSAGE_SIZE];
-    xkv_options options = disk_options(test_path(path, "circle.kv"));
-    struct client client;
-    xkv_store *store;
-
-    (void)state;
-    make_store(&options);
-    redirect_link(path, 1, 1);
-    client_open(&client, &options, false);
-    assert_int_equal(do_list(&client, NOTHING, 0), XKV_E_DISK_STORE_CORRUPT);
-    assert_int_equal(do_get(&client, the_long_key()), XKV_E_DISK_STORE_CORRUPT);
-    assert_int_equal(do_get(&client, LIT("short")), XKV_OK);
-    client_close(&client);
-    options.track_keys = true;
-    assert_int_equal(xkv_open(&options, &store, why, sizeof why), XKV_E_DISK_STORE_CORRUPT);
 }
 
 /* A command that meets damage fails alone, not with all that are in its group,
@@ -271,7 +252,6 @@ static void test_long_reads_do_not_stop_writers(void **state) {
 
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_links_in_a_circle),
         cmocka_unit_test(test_damage_fails_its_own_command_only),
         cmocka_unit_test(test_failed_rebuild_says_why),
         cmocka_unit_test(test_foreign_kind_of_database),

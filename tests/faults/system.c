@@ -7,8 +7,9 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <sys/file.h>
 #include <sys/resource.h>
+
+#include "base/sys.h"
 
 /* -- Threads and their locks cannot be made ---------------------------------- */
 
@@ -29,18 +30,63 @@ static void find_real(const char *name, void *pointer, size_t size) {
     memcpy(pointer, &found, size);
 }
 
+/* Mutexes and conditions that were made and not destroyed. LMDB's own, which lie in
+ * its lock file and have attributes, are not looked at. */
+static const void *live[256];
+
+static int locks_alive(void) {
+    int count = 0;
+
+    for (size_t i = 0; i < COUNT(live); i++)
+        count += live[i] != NULL;
+    return count;
+}
+
+static void replace_live(const void *from, const void *to) {
+    for (size_t i = 0; i < COUNT(live); i++) {
+        if (live[i] == from) {
+            live[i] = to;
+            return;
+        }
+    }
+    MUST(to == NULL); /* else there are too many */
+}
+
 int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
     int (*real)(pthread_mutex_t *, const pthread_mutexattr_t *);
 
     find_real("pthread_mutex_init", &real, sizeof real);
-    return fails() ? EAGAIN : real(mutex, attributes);
+    if (fails())
+        return EAGAIN;
+    if (!attributes)
+        replace_live(NULL, mutex);
+    return real(mutex, attributes);
+}
+
+int pthread_mutex_destroy(pthread_mutex_t *mutex) {
+    int (*real)(pthread_mutex_t *);
+
+    find_real("pthread_mutex_destroy", &real, sizeof real);
+    replace_live(mutex, NULL);
+    return real(mutex);
 }
 
 int pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t *attributes) {
     int (*real)(pthread_cond_t *, const pthread_condattr_t *);
 
     find_real("pthread_cond_init", &real, sizeof real);
-    return fails() ? EAGAIN : real(condition, attributes);
+    if (fails())
+        return EAGAIN;
+    replace_live(NULL, condition);
+    return real(condition, attributes);
+}
+
+int pthread_cond_destroy(pthread_cond_t *condition) {
+    int (*real)(pthread_cond_t *);
+
+    find_real("pthread_cond_destroy", &real, sizeof real);
+    replace_live(condition, NULL);
+    return real(condition);
 }
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
@@ -62,6 +108,7 @@ static void open_without_threads(const xkv_options *options) {
 
     for (int n = 0; met; n++) {
         long blocks = heap.live;
+        int locks = locks_alive();
         xkv_store *store;
         calls_left = n;
         int code = xkv_open(options, &store, message, sizeof message);
@@ -72,6 +119,7 @@ static void open_without_threads(const xkv_options *options) {
             fail_msg("call %d: %s: %s", n, xkv_error_name(code), message);
         assert_int_equal(met, code != XKV_OK);
         assert_int_equal(heap.live, blocks);
+        assert_int_equal(locks_alive(), locks);
     }
 }
 
@@ -107,7 +155,7 @@ static struct {
     int number;          /* the errno */
     const char *instead; /* or what is opened */
     void (*meanwhile)(void);
-    uid_t owner; /* of all files, 0: as it is */
+    bool foreign; /* all files belong to another user */
     char path[PATH_SIZE], other[PATH_SIZE];
 } answer_with;
 
@@ -116,43 +164,38 @@ static bool ends_with(const char *path, const char *suffix) {
     return end > 0 && len >= end && strcmp(path + len - end, suffix) == 0;
 }
 
-static int open_answering(const char *path, int flags, unsigned mode) {
-    errno = EIO;
+static xkv__fault open_answering(const char *path, unsigned how, xkv__handle *handle) {
+    *handle = XKV__NO_HANDLE;
     if (ends_with(path, answer_with.refused))
-        return -1;
+        return xkv__fault_of(EIO);
     if (!ends_with(path, answer_with.suffix))
-        return open(path, flags, (mode_t)mode);
+        return xkv__system_files.open(path, how, handle);
     if (answer_with.meanwhile)
         answer_with.meanwhile();
     if (answer_with.instead)
-        return open(answer_with.instead, flags, (mode_t)mode);
-    errno = answer_with.number;
-    return -1;
+        return xkv__system_files.open(answer_with.instead, how, handle);
+    return xkv__fault_of(answer_with.number);
 }
 
-static int examine_answering(int fd, struct stat *status) {
-    int result = fstat(fd, status);
+static xkv__fault examine_answering(xkv__handle handle, xkv__status *status) {
+    xkv__fault fault = xkv__system_files.examine(handle, status);
 
-    if (answer_with.owner)
-        status->st_uid = answer_with.owner;
-    return result;
+    if (answer_with.foreign) {
+        status->owner = XKV__ANOTHER;
+        status->owner_id = 4242;
+    }
+    return fault;
 }
-
-static const xkv_hooks hooks = {
-    .alloc = heap_alloc,
-    .resize = heap_resize,
-    .release = heap_release,
-    .open = open_answering,
-    .fstat = examine_answering,
-};
 
 static void assert_refused(const xkv_options *options, int expected, const char *says) {
     char message[XKV_MESSAGE_SIZE] = "";
+    int locks = locks_alive();
     xkv_store *store;
     int code = xkv_open(options, &store, message, sizeof message);
 
     if (code != expected || !strstr(message, says))
         fail_msg("%s: %s, not \"%s\"", xkv_error_name(code), message, says);
+    assert_int_equal(locks_alive(), locks);
 }
 
 static xkv_options new_store(const char *name) {
@@ -172,7 +215,7 @@ static void test_another_users_file(void **state) {
     xkv_options options = new_store("theirs.kv");
 
     (void)state;
-    answer_with.owner = 4242;
+    answer_with.foreign = true;
     assert_refused(&options, XKV_E_DISK_PATH, "belongs to another user (owner 4242, mode 600)");
     options.read_only = true;
     xkv_close(must_open(&options));
@@ -466,6 +509,8 @@ int main(int argc, char *argv[]) {
     if (argc == 3 && strcmp(argv[1], "hold") == 0)
         return child_hold(argv[2]);
     test_begin(argv);
-    xkv_set_hooks(&hooks);
+    xkv_set_hooks(&heap_hooks);
+    xkv__files.open = open_answering;
+    xkv__files.examine = examine_answering;
     return test_end(cmocka_run_group_tests(tests, NULL, NULL));
 }
