@@ -4,6 +4,7 @@ package linear_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,12 +32,20 @@ type backend struct {
 
 func (b backend) isOnDisk() bool { return b.settings[0].Value == "disk" }
 
+func (b backend) isOnServers() bool { return b.settings[0].Value == "redis" }
+
 // syncs tells whether writes wait for the disk.
 func (b backend) syncs() bool {
 	return slices.Contains(b.settings, xkv.Setting{Name: "disk.durability", Value: "full"})
 }
 
+// backends are all kinds; beside servers (scripts/servers.sh) only theirs.
 func backends() []backend {
+	if url := os.Getenv("XKV_REDIS_URL"); url != "" {
+		return []backend{{"redis", []xkv.Setting{
+			{Name: "backend", Value: "redis"}, {Name: "url", Value: url},
+		}}}
+	}
 	all := []backend{{"memory", []xkv.Setting{{Name: "backend", Value: "memory"}}}}
 	for _, tracked := range []bool{false, true} {
 		for _, durability := range []string{"none", "full"} {
@@ -116,12 +125,14 @@ func newClient(store *xkv.Store) *client {
 // collect runs for the life of the process.
 func collect() {
 	for {
-		queued.queue.Collect(func(tag uint64, reply xkv.Reply) {
+		queued.queue.Collect(func(done []xkv.Completion) {
 			at := time.Now()
 			queued.mu.Lock()
-			c := queued.clients[tag]
-			queued.mu.Unlock()
-			c.done <- completion{reply, at}
+			defer queued.mu.Unlock()
+			for _, one := range done {
+				one.Reply.Keep(nil)
+				queued.clients[one.Tag].done <- completion{one.Reply, at}
+			}
 		})
 	}
 }
@@ -150,31 +161,31 @@ func (c *client) do(in *input) *output {
 
 func (in *input) command() *xkv.Command {
 	operation := operations[in.op]
-	command := &xkv.Command{
-		Op: operation.Op, Prefix: in.prefix, Owner: in.owner, TTL: in.ttl, Items: in.items(),
-		Delta: in.number, Limit: in.number, Count: in.number,
-		Expect: in.expect, Expected: []byte(in.expected),
-	}
-	if len(in.keys) > 0 {
-		command.Key = keyNames[in.keys[0]]
-	}
-	if len(in.values) > 0 {
-		command.Value = []byte(in.values[0])
-	}
-	if in.flag {
-		command.Flags = flagOf(operation)
-	}
-	return command
-}
-
-// flagOf is the boolean argument that an operation takes; none takes two.
-func flagOf(operation xkv.Operation) xkv.Argument {
-	for _, argument := range operation.Optional.Describe() {
-		if argument.Kind == xkv.KindBoolean {
-			return argument.Bit
+	command := &xkv.Command{}
+	command.Begin(&operation)
+	command.Expect(in.expect)
+	for _, a := range slices.Concat(operation.Positional, operation.Fields) {
+		switch a.Kind {
+		case xkv.KindKey:
+			command.SetText(a.Slot, keyNames[in.keys[0]])
+		case xkv.KindText:
+			command.SetText(a.Slot, map[string]string{"prefix": in.prefix, "owner": in.owner}[a.Name])
+		case xkv.KindValue:
+			command.SetBytes(a.Slot, []byte(in.values[0]))
+		case xkv.KindExpected:
+			command.SetBytes(a.Slot, []byte(in.expected))
+		case xkv.KindInteger:
+			command.SetNumber(a.Slot, in.number)
+		case xkv.KindDuration:
+			// Without a timeout: the model has nobody who waits.
+			command.SetNumber(a.Slot, map[string]int64{"ttl": in.ttl}[a.Name])
+		case xkv.KindBoolean:
+			command.SetFlag(a.Bit, in.flag)
+		default:
+			command.SetBytes(a.Slot, in.items())
 		}
 	}
-	return 0
+	return command
 }
 
 func (in *input) items() (items []byte) {

@@ -61,11 +61,16 @@ var mix = []row{
 	{"list", 3, (*generator).prefixAndLimit},
 	{"listKeys", 2, (*generator).prefixAndLimit},
 	{"randomKey", 2, (*generator).prefix},
+	{"randomEntry", 3, (*generator).prefix},
+	{"nextCircular", 4, (*generator).prefix},
 	{"rebuildKeyList", 1, nil},
 	{"allocationStats", 3, (*generator).prefix},
 	{"popRandom", 2, (*generator).prefix},
+	{"popNext", 2, (*generator).prefix},
 	{"popRandomMany", 1, (*generator).prefixAndCount},
 	{"claimRandom", 4, (*generator).prefix},
+	{"claimNext", 3, (*generator).prefix},
+	{"claimForOwner", 4, (*generator).ownerAndPrefix},
 	{"claimRandomMany", 2, (*generator).prefixAndCount},
 	{"claimKey", 5, (*generator).key},
 	{"claimKeys", 4, (*generator).differentKeys},
@@ -156,6 +161,12 @@ func (g *generator) entries(in *input) {
 
 func (g *generator) prefix(in *input) {
 	in.prefix = []string{"", "", "a", "b"}[g.rng.IntN(4)]
+}
+
+// ownerAndPrefix is of few owners, so that several clients are the same one.
+func (g *generator) ownerAndPrefix(in *input) {
+	g.prefix(in)
+	in.owner = fmt.Sprintf("team %d", g.client%2)
 }
 
 func (g *generator) prefixAndCount(in *input) {

@@ -159,8 +159,29 @@ func (p plan) generator(n, client int, granted *claims) *generator {
 
 // emptyAndFill begins a history.
 func emptyAndFill(c *client, g *generator, h *history) {
+	endRounds(c)
 	for _, op := range []string{"clear", "setMany"} {
 		h.add(g.client, c, g.input(op), g.claims)
+	}
+}
+
+// endRounds has all that is done in turn be at its end, as if it had never begun: nothing else
+// resets it while the store is open.
+func endRounds(c *client) {
+	all := &input{op: "setMany"}
+	for key := range keyNames {
+		all.keys, all.values = append(all.keys, key), append(all.values, "0")
+	}
+	c.do(all)
+	for _, prefix := range prefixes {
+		last := -1
+		for _, key := range inOrder {
+			if strings.HasPrefix(keyNames[key], prefix) {
+				last = key
+			}
+		}
+		for turn := (&input{op: "nextCircular", prefix: prefix}); c.do(turn).picks[0].key != last; {
+		}
 	}
 }
 

@@ -30,8 +30,18 @@ type state struct {
 	values [len(keyNames)]string // "" is a missing key: no JSON is empty
 	tokens [len(keyNames)]int64  // of the claim on the key; 0 is a free key
 	leases [len(keyNames)]lease  // where claims expire, when they do
+	bonds  [len(keyNames)]bond   // for whom the claim on the key is to be found again
+	turns  [len(prefixes)]int    // how many of inOrder are not behind the last one in turn
 	last   int64                 // the highest token that was given
 }
+
+// bond is what an owner finds its claim by.
+type bond struct {
+	owner, prefix string
+}
+
+// prefixes are all that histories use.
+var prefixes = [...]string{"", "a", "b"}
 
 // input is a command. An operation uses the fields that it takes.
 type input struct {
@@ -182,6 +192,15 @@ var steps = map[string]func(s *state, in *input, out *output) string{
 		}
 		return fmt.Sprintf("%s of %d", strings.Join(names(out.picks), ""), len(keys))
 	},
+	"randomEntry": func(s *state, in *input, out *output) string {
+		return oneOrNull(s.chosen(out.picks, s.keys(in.prefix), 1))
+	},
+	"nextCircular": func(s *state, in *input, _ *output) string {
+		if key, any := s.inTurn(in.prefix); any {
+			return s.entry(key)
+		}
+		return "null"
+	},
 	"rebuildKeyList": func(*state, *input, *output) string { return "ok" },
 	"allocationStats": func(s *state, in *input, _ *output) string {
 		total, free := len(s.keys(in.prefix)), len(s.free(in.prefix))
@@ -192,11 +211,31 @@ var steps = map[string]func(s *state, in *input, out *output) string{
 	"popRandom": func(s *state, in *input, out *output) string {
 		return oneOrNull(s.pop(out.picks, in.prefix, 1))
 	},
+	"popNext": func(s *state, in *input, out *output) string {
+		return oneOrNull(s.popOf(out.picks, s.lowest(in.prefix), 1))
+	},
 	"popRandomMany": func(s *state, in *input, out *output) string {
 		return many(s.pop(out.picks, in.prefix, in.number))
 	},
 	"claimRandom": func(s *state, in *input, out *output) string {
 		return oneOrNull(s.claimChosen(in, out, 1))
+	},
+	"claimNext": func(s *state, in *input, out *output) string {
+		if lowest := s.lowest(in.prefix); len(lowest) > 0 {
+			return oneOrNull(s.grant(in, out.picks, lowest))
+		}
+		return "null"
+	},
+	"claimForOwner": func(s *state, in *input, out *output) string {
+		bond := bond{in.owner, in.prefix}
+		if key := slices.Index(s.bonds[:], bond); key >= 0 {
+			return s.claim(key, in.owner)
+		}
+		text := oneOrNull(s.claimChosen(in, out, 1))
+		if text != illegal && len(out.picks) > 0 {
+			s.bonds[out.picks[0].key] = bond
+		}
+		return text
 	},
 	"claimRandomMany": func(s *state, in *input, out *output) string {
 		return many(s.claimChosen(in, out, in.number))
@@ -234,6 +273,22 @@ func (s *state) keys(prefix string) []int { return s.those(prefix, s.exists) }
 
 // free are those of them without a claim.
 func (s *state) free(prefix string) []int { return s.those(prefix, s.isFree) }
+
+// lowest is the first of the free ones, if there is one.
+func (s *state) lowest(prefix string) []int { return atMost(1, s.free(prefix)) }
+
+// inTurn is the key whose turn it is.
+func (s *state) inTurn(prefix string) (key int, any bool) {
+	keys, turn := s.keys(prefix), &s.turns[slices.Index(prefixes[:], prefix)]
+	if len(keys) == 0 {
+		return 0, false
+	}
+	place := func(key int) int { return slices.Index(inOrder[:], key) }
+	next := slices.IndexFunc(keys, func(key int) bool { return place(key) >= *turn })
+	key = keys[max(next, 0)]
+	*turn = place(key) + 1
+	return key, true
+}
 
 func (s *state) those(prefix string, are func(key int) bool) []int {
 	keys := make([]int, 0, len(keyNames))
@@ -295,18 +350,33 @@ func isChoice(picks []pick, keys []int, count int64) bool {
 	return true
 }
 
-// pop removes the keys that were picked. It returns the text of each; so do the
-// others that return texts, and false instead of texts that no store may reply.
-func (s *state) pop(picks []pick, prefix string, count int64) ([]string, bool) {
-	if !isChoice(picks, s.free(prefix), count) {
+// chosen returns the text of each entry that was picked; so do the others that
+// return texts, and false instead of texts that no store may reply.
+func (s *state) chosen(picks []pick, keys []int, count int64) ([]string, bool) {
+	if !isChoice(picks, keys, count) {
 		return nil, false
 	}
 	texts := make([]string, len(picks))
 	for n, p := range picks {
 		texts[n] = s.entry(p.key)
-		s.remove(p.key)
 	}
 	return texts, true
+}
+
+// pop removes the keys that were picked.
+func (s *state) pop(picks []pick, prefix string, count int64) ([]string, bool) {
+	return s.popOf(picks, s.free(prefix), count)
+}
+
+// popOf removes those of keys that were picked.
+func (s *state) popOf(picks []pick, keys []int, count int64) ([]string, bool) {
+	texts, isLegal := s.chosen(picks, keys, count)
+	for _, p := range picks {
+		if isLegal {
+			s.remove(p.key)
+		}
+	}
+	return texts, isLegal
 }
 
 // --- claims ---------------------------------------------------------------------
@@ -338,10 +408,15 @@ func (s *state) grant(in *input, picks []pick, keys []int) ([]string, bool) {
 		s.tokens[key] = token
 		s.leases[key] = in.lease()
 		s.last = max(s.last, token)
-		texts[n] = fmt.Sprintf("{key:%s,entry:%s,owner:%s,token:%d}", keyNames[key], s.entry(key),
-			in.owner, token)
+		texts[n] = s.claim(key, in.owner)
 	}
 	return texts, true
+}
+
+// claim is the text of a claim that is there.
+func (s *state) claim(key int, owner string) string {
+	return fmt.Sprintf("{key:%s,entry:%s,owner:%s,token:%d}", keyNames[key], s.entry(key), owner,
+		s.tokens[key])
 }
 
 func (s *state) claimKeys(in *input, out *output) string {
@@ -370,6 +445,7 @@ func (s *state) claimKeys(in *input, out *output) string {
 func (s *state) end(key int) {
 	s.tokens[key] = 0
 	s.leases[key] = lease{}
+	s.bonds[key] = bond{}
 }
 
 // settle does with a claim what the command says, and tells whether it was held.

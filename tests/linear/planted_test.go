@@ -37,6 +37,13 @@ var bugs = []bug{
 	{"double grant", "the holder's claim is given to others, too", "claimKey", careless.shareClaim},
 	{"double pop", "a free key is found, then get, then delete", "popRandom", careless.popInSteps},
 
+	{"wrong order", "the lowest is skipped", "claimNext", instead("claimRandom")},
+	{"wrong order", "the lowest is skipped", "popNext", instead("popRandom")},
+	{"wrong order", "every other key is skipped", "nextCircular", careless.skipTurn},
+	{"wrong order", "handed out twice in a round", "nextCircular", careless.repeatTurn},
+	{"double grant", "another claim for an owner that has one", "claimForOwner", instead("claimRandom")},
+	{"half pop", "what is popped stays", "popNext", careless.peekNext},
+
 	{"lost update", "get, then set", "incrementBy", careless.incrementInSteps},
 	{"lost update", "get, then set", "swap", careless.swapInSteps},
 	{"lost update", "get, compare, then set", "compareAndSwap", careless.compareInSteps},
@@ -46,6 +53,7 @@ var bugs = []bug{
 	{"half batch", "key by key", "getMany", careless.getEach},
 	{"half batch", "key by key", "deleteMany", careless.deleteEach},
 	{"half batch", "claim by claim, and given back if one is not to be had", "claimKeys", careless.claimEach},
+	{"half batch", "randomKey, then get", "randomEntry", careless.chooseThenGet},
 	{"half batch", "claim by claim", "completeClaims", careless.completeEach},
 
 	{"stale token accepted", "the token is not looked at", "releaseClaim", careless.sayDone},
@@ -98,7 +106,7 @@ func (p plan) checkAlone(t *testing.T, alone []*client, b bug) {
 	p.operations *= clientCount
 	for n := range 20 {
 		h := p.record(alone, n, b.plant(func() {}))
-		if h.check(model, plantedTimeout) != porcupine.Ok {
+		if h.check(model, checkTimeout) != porcupine.Ok {
 			t.Fatalf("the bug shows without other clients, in history %d with seed %d: %v", n,
 				p.seed, h)
 		}
@@ -203,6 +211,34 @@ func (c careless) popInSteps(in *input) *output {
 	return &output{keyNames[key] + "=" + value, []pick{{key: key}}}
 }
 
+// peekNext claims what it should remove, and lets go of it.
+func (c careless) peekNext(in *input) *output {
+	free := c.step("claimNext", in, nil)
+	if len(free.picks) == 0 {
+		return free
+	}
+	c.endPicks(in, free.picks)
+	key := free.picks[0].key
+	return &output{keyNames[key] + "=" + valueOf(c.step("get", in, on(key))), []pick{{key: key}}}
+}
+
+// --- wrong order ----------------------------------------------------------------
+
+func (c careless) skipTurn(in *input) *output {
+	c.step("nextCircular", in, nil)
+	return c.doer.do(in)
+}
+
+// repeatTurn replies now and then what was the client's last turn.
+func (c careless) repeatTurn(in *input) *output {
+	return c.getFromCacheOf(in, slices.Index(prefixes[:], in.prefix))
+}
+
+// instead does another operation that looks alike.
+func instead(op string) func(c careless, in *input) *output {
+	return func(c careless, in *input) *output { return c.step(op, in, nil) }
+}
+
 // --- lost update ----------------------------------------------------------------
 
 func (c careless) incrementInSteps(in *input) *output {
@@ -253,6 +289,16 @@ func (c careless) getEach(in *input) *output {
 	return &output{text: array(in.keys, func(key int) string {
 		return strings.Trim(c.step("getMany", in, on(key)).text, "[]")
 	})}
+}
+
+func (c careless) chooseThenGet(in *input) *output {
+	chosen := c.step("randomKey", in, nil)
+	if len(chosen.picks) == 0 {
+		return &output{text: "null"}
+	}
+	key := chosen.picks[0].key
+	value := valueOf(c.step("get", in, on(key)))
+	return &output{keyNames[key] + "=" + value, chosen.picks}
 }
 
 func (c careless) deleteEach(in *input) *output {
@@ -323,8 +369,9 @@ func (c careless) completeAny(in *input) *output {
 
 // --- stale read, late write -----------------------------------------------------
 
-func (c careless) getFromCache(in *input) *output {
-	key := in.keys[0]
+func (c careless) getFromCache(in *input) *output { return c.getFromCacheOf(in, in.keys[0]) }
+
+func (c careless) getFromCacheOf(in *input, key int) *output {
 	if out := c.cache[key]; out != nil {
 		delete(c.cache, key)
 		return out

@@ -155,6 +155,10 @@ static void draw(struct worker *worker) {
     if (thread == worker->number)
         MUST(worker->client.reply.number == count_own(worker));
     MUST(do_random(&worker->client, NOTHING) == XKV_OK);
+    MUST(do_prefix(&worker->client, XKV_OP_RANDOM_ENTRY, own) == XKV_OK);
+    check_list(&worker->client, own);
+    MUST(do_prefix(&worker->client, XKV_OP_NEXT_CIRCULAR, own) == XKV_OK);
+    check_list(&worker->client, own);
 }
 
 static void step(struct worker *worker) {
@@ -189,13 +193,10 @@ static void *work(void *argument) {
 /* -- One round --------------------------------------------------------------- */
 
 static xkv_options options_of(const struct kind *kind, char name[PATH_SIZE]) {
-    static unsigned stores;
-    char file[32];
-
-    snprintf(file, sizeof file, "%u.kv", stores++);
     xkv_options options = disk_options(NULL);
+
     options.backend = kind->backend;
-    set_place(&options, test_path(name, file));
+    set_place(&options, fresh_path(name));
     options.durability = kind->durability;
     options.track_keys = kind->track_keys;
     options.initial_map_size = kind->backend == XKV_BACKEND_DISK ? 65536 : 0;
@@ -246,20 +247,24 @@ static void hammer(const struct kind *kind, unsigned milliseconds) {
         else
             client_close(&workers[i].client);
     }
+    assert_true(commands > THREADS);
     printf("%s: %" PRIu64 " commands\n", kind->name, commands);
 }
 
 static void test_hammer(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(kinds); i++)
-        hammer(&kinds[i], SANITIZED ? 3000 : 800);
+        hammer(&kinds[i], SANITIZED ? 1500 : 800);
 }
 
 /* -- Clearing while others look ---------------------------------------------- */
 
+enum { TURNS = 20 }; /* that who writes has had at the least, while others looked */
+
 struct clearing {
     const xkv_options *options;
     _Atomic bool stop;
+    _Atomic unsigned turns;
 };
 
 /* Sets come in a row a, b, c; so whoever sees a later one sees the earlier. */
@@ -273,6 +278,7 @@ static void *set_and_clear(void *argument) {
         MUST(do_set(&client, LIT("b"), LIT("1")) == XKV_OK);
         MUST(do_set(&client, LIT("c"), LIT("1")) == XKV_OK);
         MUST(do_plain(&client, XKV_OP_CLEAR) == XKV_OK);
+        atomic_fetch_add(&clearing->turns, 1);
     }
     client_close(&client);
     return NULL;
@@ -286,7 +292,7 @@ static void watch_clearing(const xkv_options *options, int rounds) {
 
     client_open(&client, options, false);
     MUST(pthread_create(&thread, NULL, set_and_clear, &clearing) == 0);
-    for (int i = 0; i < rounds; i++) {
+    for (int i = 0; i < rounds || atomic_load(&clearing.turns) < TURNS; i++) {
         char seen[8] = "";
         size_t at = 0, n = 0;
         xkv_bytes key, value;
@@ -321,6 +327,7 @@ struct batches {
     const xkv_options *options;
     size_t keys;
     _Atomic bool stop;
+    _Atomic unsigned turns;
 };
 
 static xkv_bytes batch_key(char out[32], size_t n) {
@@ -341,6 +348,7 @@ static void *write_batches(void *argument) {
         for (size_t i = 0; i < batches->keys; i++)
             items_add(&items, batch_key(key, i), xkv_text(value));
         MUST(do_list_of(&client, op, items) == XKV_OK);
+        atomic_fetch_add(&batches->turns, 1);
     }
     client_close(&client);
     return NULL;
@@ -373,8 +381,8 @@ static void watch_batches(struct batches *batches, int rounds) {
         items_add(&all, batch_key(key, i), NOTHING);
     for (size_t i = 0; i < COUNT(threads); i++)
         MUST(pthread_create(&threads[i], NULL, write_batches, batches) == 0);
-    for (int i = 0; i < rounds; i++) {
-        MUST(do_items(&client, XKV_OP_GET_MANY, &all) == XKV_OK);
+    for (int i = 0; i < rounds || atomic_load(&batches->turns) < TURNS; i++) {
+        MUST(RUN(&client, .op = XKV_OP_GET_MANY, .items = xkv_items_bytes(&all)) == XKV_OK);
         check_whole(&client, batches->keys);
         MUST(do_limit(&client, i % 2 ? XKV_OP_LIST : XKV_OP_SCAN, NOTHING, i % 3 ? 0 : 1000) ==
              XKV_OK);
@@ -398,7 +406,7 @@ static void test_batches(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(kinds) * COUNT(sizes); i++) {
         xkv_options options = options_of(&kinds[i / COUNT(sizes)], name);
-        struct batches batches = {&options, sizes[i % COUNT(sizes)], false};
+        struct batches batches = {.options = &options, .keys = sizes[i % COUNT(sizes)]};
         watch_batches(&batches, SANITIZED ? 100 : 1000);
     }
 }

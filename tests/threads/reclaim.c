@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "reclaim.h"
+#include "tree/reclaim.h"
 
 enum {
     KEYS = SANITIZED ? 10000 : 30000,
@@ -81,8 +81,8 @@ static void fill(struct client *client, unsigned count) {
 
 static void claim_all(struct client *client, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
-        xkv_command command = {.op = XKV_OP_CLAIM_RANDOM, .ttl_ms = 60000};
-        MUST(client_run(client, &command) == XKV_OK && client->reply.number != 0);
+        MUST(RUN(client, .op = XKV_OP_CLAIM_RANDOM, .ttl_ms = 60000) == XKV_OK &&
+             client->reply.number != 0);
     }
 }
 

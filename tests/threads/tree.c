@@ -6,8 +6,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "btree.h"
-#include "rwlock.h"
+#include "base/rwlock.h"
+#include "tree/btree.h"
 
 /* -- Clones ------------------------------------------------------------------ */
 
