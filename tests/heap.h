@@ -75,10 +75,19 @@ static inline void heap_fail_at(long n, bool for_good) {
     atomic_store(&heap.fail_at, n);
 }
 
-/* Ends the failing; whether it came to that. */
-static inline bool heap_failed(void) {
-    long at = atomic_exchange(&heap.fail_at, 0);
+/* Whether it has come to call number at. */
+static inline bool heap_reached(long at) {
     return at != 0 && atomic_load(&heap.calls) >= at;
+}
+
+/* Whether it has come to the failing. */
+static inline bool heap_has_failed(void) {
+    return heap_reached(atomic_load(&heap.fail_at));
+}
+
+/* The same, and ends it. */
+static inline bool heap_failed(void) {
+    return heap_reached(atomic_exchange(&heap.fail_at, 0));
 }
 
 #endif

@@ -32,7 +32,9 @@
     _(drop, (MDB_txn * txn, MDB_dbi dbi, int deletes), (txn, dbi, deletes))                        \
     _(cursor_open, (MDB_txn * txn, MDB_dbi dbi, MDB_cursor * *cursor), (txn, dbi, cursor))         \
     _(cursor_get, (MDB_cursor * cursor, MDB_val * key, MDB_val * data, MDB_cursor_op op),          \
-      (cursor, key, data, op))
+      (cursor, key, data, op))                                                                     \
+    _(cursor_put, (MDB_cursor * cursor, MDB_val * key, MDB_val * data, unsigned flags),            \
+      (cursor, key, data, flags))
 
 #define LMDB_NAME(name, parameters, arguments) CALL_##name,
 enum lmdb_call { LMDB_CALLS(LMDB_NAME) CALL_env_open, CALL_txn_begin, CALL_txn_commit, CALL_END };

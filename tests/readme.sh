@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# readme.sh K6: runs every js block of README.md, docs/API.md and docs/GUIDE.md as
-# a k6 script
-# of its own, each in a new directory. A block that is marked "js fragment" is
-# put into a script first.
+# readme.sh K6 [FILE...]: runs every js block of README.md and of the pages for scripts in
+# docs/ as a k6 script of its own, each in a new directory, and those of MACHINES.md beside
+# a server. A block that is marked "js fragment" is put into a script first.
 set -uo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-k6=$(realpath "${1:?usage: readme.sh K6}")
+k6=$(realpath "${1:?usage: readme.sh K6 [FILE...]}")
+files=("${@:2}")
 source "$root/tests/run-script.sh"
 
 dir=$(mktemp -d)
@@ -31,8 +31,16 @@ extract() {
     ' "$1"
 }
 
-found=0 failures=0
-for file in README.md docs/API.md docs/GUIDE.md; do
+failures=0
+if ((${#files[@]} == 0)); then
+    files=(README.md docs/API.md docs/GUIDE.md docs/MIGRATION.md)
+    # shellcheck disable=SC2016 # expanded beside the server
+    "$root/scripts/servers.sh" run redis -- bash -c \
+        'K6_KV_REDIS_URL=$XKV_REDIS_URL exec "$0" "$1" docs/MACHINES.md' \
+        "$(realpath "$0")" "$k6" || failures=1
+fi
+for file in "${files[@]}"; do
+    found=0
     mkdir -p "$dir/blocks"
     extract "$root/$file" "$dir/blocks"
     for script in "$dir"/blocks/*.js; do
@@ -45,10 +53,9 @@ for file in README.md docs/API.md docs/GUIDE.md; do
         rm -rf "$dir/run"
     done
     rm -rf "$dir/blocks"
+    if ((found == 0)); then
+        echo "    FAILED  no script found in $file"
+        failures=$((failures + 1))
+    fi
 done
-
-if ((found == 0)); then
-    echo "    FAILED  no script found in README.md"
-    exit 1
-fi
 ((failures == 0))

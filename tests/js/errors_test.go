@@ -105,7 +105,7 @@ func (r *result) wantNoObject() {
 func TestUncaughtOutsideIterations(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, code, want string }{
-		{"init", `openKv({backend: "redis"}); export default function () {}`,
+		{"init", `openKv({backend: "mongodb"}); export default function () {}`,
 			"InvalidBackendError: "},
 		{"init, awaited", `await openKv().get("my key"); export default function () {}`,
 			"KeyNotFoundError: "},

@@ -72,7 +72,7 @@ func TestStrangers(t *testing.T) {
 	before := picture(t, dir)
 
 	rows := []row{
-		{`"bolt.db"`, `!DiskStoreOpenError|bolt.db|BoltDB`},
+		{`"bolt.db"`, `!DiskStoreOpenError|bolt.db|BoltDB|another path|bolt.db"}) once|xkv restore`},
 		{`"text"`, `!DiskStoreOpenError|text"|not a store`},
 		{`"byte"`, `!DiskStoreOpenError|byte"|not a store`},
 		{`"long"`, `!DiskStoreOpenError|long"|not a store`},

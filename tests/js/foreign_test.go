@@ -18,9 +18,13 @@ func storeRaw(t *testing.T, path string, entries [][2]string) {
 	check(t, err)
 	defer store.Close()
 	queue := xkv.NewQueue()
-	set := slices.IndexFunc(xkv.Operations(), func(o xkv.Operation) bool { return o.Name == "set" })
+	operations := xkv.Operations()
+	set := slices.IndexFunc(operations, func(o xkv.Operation) bool { return o.Name == "set" })
 	for _, entry := range entries {
-		command := xkv.Command{Op: set, Key: entry[0], Value: []byte(entry[1])}
+		var command xkv.Command
+		command.Begin(&operations[set])
+		command.SetText(0, entry[0])
+		command.SetBytes(1, []byte(entry[1]))
 		var reply xkv.Reply
 		store.Submit(&command, nil, queue, 0, &reply)
 		if reply.Code != xkv.OK {

@@ -67,7 +67,12 @@ func measured(t *testing.T, script string) samples {
 	dir := tempDir(t)
 	path := filepath.Join(dir, "metrics.json")
 	run(t, imports+script, options{dir: dir, args: []string{"--out=json=" + path, "--tag=mine=yes"}}).wantCode(exitOK)
+	return readSamples(t, path)
+}
 
+// readSamples reads what k6 wrote.
+func readSamples(t *testing.T, path string) samples {
+	t.Helper()
 	all := samples{make(map[string]string), make(map[string][]point)}
 	lines := bufio.NewScanner(bytes.NewReader(readFile(t, path)))
 	for lines.Scan() {
@@ -122,7 +127,9 @@ const measuredCalls = `
 	await kv.get("k");
 	await kv.randomKey();
 	await kv.randomKey({prefix: "none"});
+	await kv.randomEntry();
 	await kv.randomKeys({count: 1, prefix: "none"});
+	await kv.nextCircular({prefix: "none"});
 	await kv.claimRandomMany({count: 1});
 	await kv.claimRandom();
 	await kv.popRandom();
@@ -155,23 +162,23 @@ func TestOperationMetrics(t *testing.T) {
 				t.Errorf("got the metrics %v, want %v", s.kinds, kinds)
 			}
 			wantCounts(t, "operations_total", s.counts("operations_total", "op", "status"), map[string]float64{
-				"set ok": 2, "set error": 2, "get ok": 1, "get error": 2, "random_key ok": 2, "random_keys ok": 1,
-				"claim_random_many ok": 1, "claim_random ok": 1, "pop_random ok": 1, "set_many ok": 1, "claim_key ok": 1,
+				"set ok": 2, "set error": 2, "get ok": 1, "get error": 2, "random_key ok": 2, "random_entry ok": 1, "random_keys ok": 1,
+				"next_circular ok": 1, "claim_random_many ok": 1, "claim_random ok": 1, "pop_random ok": 1, "set_many ok": 1, "claim_key ok": 1,
 				"release_claim ok": 1, "release_claims ok": 1, "pop_random_many ok": 1,
 			})
 			wantCounts(t, "errors_total", s.counts("errors_total", "op", "error_type"), map[string]float64{
 				"set SerializerError": 1, "get KeyNotFoundError": 1, "get InvalidOptionsError": 1, "set Exception": 1,
 			})
 			wantCounts(t, "empty_result", s.counts("empty_result", "op"), map[string]float64{
-				"random_key": 1, "random_keys": 1, "claim_random_many": 0, "claim_random": 1, "pop_random": 1, "claim_key": 0,
+				"random_key": 1, "random_entry": 0, "random_keys": 1, "next_circular": 1, "claim_random_many": 0, "claim_random": 1, "pop_random": 1, "claim_key": 0,
 				"pop_random_many": 0,
 			})
 			failed := s.counts("operation_failed", "op")
-			if failed["set"] != 2 || failed["get"] != 2 || failed["pop_random"] != 0 || len(failed) != 12 {
+			if failed["set"] != 2 || failed["get"] != 2 || failed["pop_random"] != 0 || len(failed) != 14 {
 				t.Errorf("operation_failed: %v", failed)
 			}
 			s.wantTags(t, test.tags)
-			if n := len(s.points["operation_duration"]); n != 18 {
+			if n := len(s.points["operation_duration"]); n != 20 {
 				t.Errorf("%d durations", n)
 			}
 			for _, p := range s.points["operation_duration"] {
@@ -256,8 +263,8 @@ func TestReportsInOrder(t *testing.T) {
 		const kv = openKv({backend: "memory"});
 		export const options = {scenarios: {all: {executor: "per-vu-iterations", vus: 2, iterations: 1}}};
 		export default async function () {
-			if (exec.vu.idInTest === 1) { await kv.set("a", 1); await kv.reportStats(); sleep(0.8); return; }
-			sleep(0.4); await kv.clear(); await kv.reportStats();
+			if (exec.vu.idInTest === 1) { await kv.set("a", 1); await kv.reportStats(); await kv.set("reported", 1); sleep(0.8); return; }
+			await kv.claimKey("reported", {timeout: 50000}); await kv.clear(); await kv.reportStats();
 		}`)
 	var told []float64
 	for _, p := range s.points["keys"] {

@@ -90,7 +90,7 @@ func TestInspectChecksOptions(t *testing.T) {
 		`openKv({path: "~/a.kv"})`:                       `DiskPathError|__ENV.HOME`,
 		`openKv({path: "dir/"})`:                         `DiskPathError|a directory`,
 		`openKv(); openKv({trackKeys: true})`:            `KVOptionsConflictError|trackKeys false|true as well`,
-		`openKv({backend: "redis"})`:                     `InvalidBackendError`,
+		`openKv({backend: "mongodb"})`:                   `InvalidBackendError`,
 		`openKv().close(); openKv({trackKeys: true})`:    ``,
 		`openKv({name: "default"}); openKv({path: "b"})`: ``,
 	} {
@@ -163,8 +163,12 @@ func TestRunBesideAWriterWaitsOnce(t *testing.T) {
 	took := time.Since(start)
 	res.wantCode(exitScriptException)
 	res.wantLog("error", "DiskStoreOpenError", "waited 1500 ms")
-	if took < 1500*time.Millisecond || took > 4*time.Second {
+	if took < 1500*time.Millisecond {
 		t.Errorf("it took %v", took)
+	}
+	// Each wait that takes a second is told of, once; one that comes late may be a second one.
+	if warnings := res.warnings(); len(warnings) < 1 || len(warnings) > 2 {
+		t.Errorf("k6 warned: %q", warnings)
 	}
 	p.interrupt()
 }

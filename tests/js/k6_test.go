@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -25,7 +26,7 @@ const (
 )
 
 // A process that takes longer hangs: it is made to print its goroutines.
-const patience = 60 * time.Second
+const patience = 180 * time.Second
 
 // options says how k6 is started. The zero value is fine.
 type options struct {
@@ -163,20 +164,31 @@ func (p *process) take(line string) {
 	}
 }
 
-// await waits until the script has told something under id, count times.
-func (p *process) await(id string, count int) {
+// awaitLog waits until k6 has logged what has is true for.
+func (p *process) awaitLog(what string, has func() bool) {
 	p.t.Helper()
 	timer := time.AfterFunc(patience, p.abort)
 	defer timer.Stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.reports[id]) < count && !p.ended {
+	for !has() && !p.ended {
 		p.news.Wait()
 	}
-	if len(p.reports[id]) < count {
-		p.t.Fatalf("k6 ended after %d of %d reports %q:\n%s", len(p.reports[id]), count, id,
-			p.stderr.String())
+	if !has() {
+		p.t.Fatalf("k6 ended before %s:\n%s", what, p.stderr.String())
 	}
+}
+
+// await waits until the script has told something under id, count times.
+func (p *process) await(id string, count int) {
+	p.t.Helper()
+	p.awaitLog(fmt.Sprintf("%d reports %q", count, id), func() bool { return len(p.reports[id]) >= count })
+}
+
+// awaitWarning waits until k6 has warned of something.
+func (p *process) awaitWarning() {
+	p.t.Helper()
+	p.awaitLog("a warning", func() bool { return len(warnings(p.log)) > 0 })
 }
 
 func (p *process) abort() { _ = p.cmd.Process.Signal(syscall.SIGQUIT) }
@@ -251,6 +263,18 @@ func (r *result) want(id, want string) {
 	if problem := mismatch(want, r.one(id)); problem != "" {
 		r.t.Errorf("%s: %s", id, problem)
 	}
+}
+
+// warnings are all that k6 has warned of.
+func (r *result) warnings() []string { return warnings(r.log) }
+
+func warnings(log []entry) (messages []string) {
+	for _, entry := range log {
+		if entry.Level == "warning" {
+			messages = append(messages, entry.Msg)
+		}
+	}
+	return messages
 }
 
 // wantLog fails unless k6 logged an entry of this level with all the words.

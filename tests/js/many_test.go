@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/xk6-kv/xkv"
 )
 
 func TestManyKeys(t *testing.T) {
@@ -438,11 +440,11 @@ func TestNotEncoded(t *testing.T) {
 // There is a method for every command, and each has its name.
 func TestAllMethods(t *testing.T) {
 	t.Parallel()
-	const names = "getMany setMany deleteMany deleteByPrefix scan scanKeys listKeys count randomKeys incrementBy getOrSet " +
-		"swap setIfAbsent deleteIfExists compareAndSwap compareAndSwapDetailed compareAndDelete compareAndDeleteDetailed " +
-		"claimRandom claimKey claimRandomMany claimKeys renewClaim renewClaims releaseClaim releaseClaims completeClaim " +
-		"completeClaims popRandom popRandomMany stats allocationStats reportStats"
-	quoted := `["` + strings.Join(strings.Fields(names), `","`) + `"]`
+	names := []string{"close"}
+	for _, operation := range xkv.Operations() {
+		names = append(names, operation.Name)
+	}
+	quoted := `["` + strings.Join(names, `","`) + `"]`
 	runRows(t, stores("json")[:1], []row{
 		{quoted + `.filter((name) => typeof kv[name] !== "function" || kv[name].name !== name)`, `[]`},
 	})
@@ -513,6 +515,10 @@ const model = `
 			return [seen, sorted(all, prefix).map((key) => ({key, value: all.get(key)}))];
 		},
 		async count(kv, all) { const prefix = pick(prefixes); return [await kv.count({prefix}), sorted(all, prefix).length]; },
+		async randomEntry(kv, all) {
+			const prefix = pick(prefixes), there = sorted(all, prefix), got = await kv.randomEntry({prefix});
+			return [got === null ? there.length === 0 : there.includes(got.key) && same(got.value, all.get(got.key)), true];
+		},
 		async randomKeys(kv, all) {
 			const prefix = pick(prefixes), count = 1 + random(50), there = sorted(all, prefix), got = await kv.randomKeys({count, prefix});
 			return [[got.length, new Set(got).size, got.every((k) => there.includes(k))],
@@ -580,6 +586,25 @@ const model = `
 			const right = got === null ? free.length === 0 : free.includes(got.key) && same(got.value, all.get(got.key));
 			if (got) all.delete(got.key);
 			return [right, true];
+		},
+		async popNext(kv, all, held) {
+			const prefix = pick(prefixes), [first] = sorted(all, prefix).filter((k) => !held.has(k)), value = all.get(first);
+			if (first !== undefined) all.delete(first);
+			return [await kv.popNext({prefix}), first === undefined ? null : {key: first, value}];
+		},
+		async claimNext(kv, all, held) {
+			const prefix = pick(prefixes), [first] = sorted(all, prefix).filter((k) => !held.has(k));
+			const claim = await kv.claimNext({prefix, ttl: 86400000});
+			if (claim) held.set(claim.key, claim);
+			return [claim?.key, first];
+		},
+		async claimForOwner(kv, all, held) {
+			const prefix = pick(prefixes), owner = pick(["one", "two"]);
+			const mine = [...held.values()].find((c) => c.of === owner + prefix && all.has(c.key));
+			const free = sorted(all, prefix).filter((k) => !held.has(k)), claim = await kv.claimForOwner({prefix, owner, ttl: 86400000});
+			const right = mine ? claim?.token === mine.token : claim ? free.includes(claim.key) : free.length === 0;
+			if (claim && !mine) held.set(claim.key, {...claim, of: owner + prefix});
+			return [[right, claim ? same(claim.entry.value, all.get(claim.key)) : true], [true, true]];
 		},
 		async popRandomMany(kv, all, held) {
 			const prefix = pick(prefixes), count = 1 + random(3), free = sorted(all, prefix).filter((k) => !held.has(k));

@@ -79,6 +79,20 @@ func TestMethods(t *testing.T) {
 		for (let i = 0; i < 300; i++) seen[await kv.randomKey()] = 1;
 		return Object.keys(seen).sort();`, `["a","b","c"]`},
 
+		// randomEntry
+		{`kv.randomEntry()`, `null`},
+		{`await kv.set("a:1", {n: 1}); await kv.set("b", 2); await kv.claimKey("b");
+		return [await kv.randomEntry({prefix: "a:"}), await kv.randomEntry({prefix: "b"}),
+			await kv.randomEntry({prefix: "c"}), await kv.size()];`,
+			`[{"key":"a:1","value":{"n":1}},{"key":"b","value":2},null,2]`},
+		{`await fill(kv, ["a", "b", "c"]); const seen = {};
+		for (let i = 0; i < 300; i++) { const e = await kv.randomEntry(); seen[e.key] = e.value; }
+		return Object.entries(seen).sort();`, `[["a","a"],["b","b"],["c","c"]]`},
+		{`await kv.set("k", 1); const e = await kv.randomEntry(null); e.value = 2;
+		return [Object.keys(e), await kv.get("k")];`, `[["key","value"],1]`},
+		{`kv.randomEntry({count: 1})`, `!InvalidOptionsError|randomEntry|count`},
+		{`kv.randomEntry("a:")`, `!InvalidOptionsError|randomEntry|object|string`},
+
 		// count, setIfAbsent, deleteIfExists
 		{`kv.count()`, `0`},
 		{`await fill(kv, ["a:1", "a:2", "b", "a"]);
@@ -113,6 +127,28 @@ func TestMethods(t *testing.T) {
 			`[{"key":"a:1","value":{"n":1}},null,1,{"key":"b","value":2},null]`},
 		{`kv.popRandom({count: 1})`, `!InvalidOptionsError|popRandom|count`},
 
+		// popNext
+		{`kv.popNext()`, `null`},
+		{`await fill(kv, ["b", "a:2", "a:1", "a:10"]); await kv.claimKey("a:10"); const got = [];
+		for (let i = 0; i < 3; i++) got.push((await kv.popNext({prefix: "a:"}))?.key);
+		return [got, await kv.listKeys(), Object.keys(await kv.popNext(null)), await kv.popNext({})];`,
+			`[["a:1","a:2",undefined],["a:10","b"],["key","value"],null]`},
+		{`kv.popNext({limit: 1})`, `!InvalidOptionsError|popNext|limit`},
+		{`kv.popNext("a:")`, `!InvalidOptionsError|popNext`},
+
+		// nextCircular
+		{`kv.nextCircular()`, `null`},
+		{`await fill(kv, ["b", "a:2", "a:1", "a:10"]); await kv.claimKey("a:10"); const got = [];
+		for (let i = 0; i < 5; i++) got.push((await kv.nextCircular({prefix: "a:"})).key);
+		return [got, (await kv.nextCircular(null)).key, Object.keys(await kv.nextCircular({prefix: "b"})), await kv.size()];`,
+			`[["a:1","a:10","a:2","a:1","a:10"],"a:1",["key","value"],4]`},
+		{`const all = []; for (const k of ["x", "y", "z"]) all.push(kv.set(k, 0), kv.nextCircular());
+		return (await Promise.all(all)).filter(Boolean).map((e) => e.key);`, `["x","y","z"]`},
+		{`await kv.set("k", {n: 1}); const {value} = await kv.nextCircular(); value.n = 2; return kv.get("k");`, `{"n":1}`},
+		{`kv.nextCircular({timeout: 1})`, `!InvalidOptionsError|nextCircular|"timeout"`},
+		{`kv.nextCircular({prefix: 1})`, `!InvalidOptionsError|nextCircular|prefix|string`},
+		{`kv.nextCircular("a:")`, `!InvalidOptionsError|nextCircular`},
+
 		// rebuildKeyList
 		{`kv.rebuildKeyList()`, `true`},
 		{`await fill(kv, ["a", "b"]); await kv.delete("a");
@@ -121,11 +157,6 @@ func TestMethods(t *testing.T) {
 		{`const done = [kv.set("a", 1), kv.rebuildKeyList(), kv.delete("a"), kv.set("b", 2),
 			kv.rebuildKeyList(), kv.randomKey(), kv.size()];
 		return (await Promise.all(done)).slice(4);`, `[true,"b",1]`},
-
-		// The object itself
-		{`["get", "set", "delete", "exists", "clear", "size", "list", "randomKey",
-			"rebuildKeyList", "count", "setIfAbsent", "deleteIfExists",
-			"incrementBy", "popRandom", "close"].filter((name) => typeof kv[name] !== "function")`, `[]`},
 	})
 }
 

@@ -6,14 +6,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // holder is a script that has the store open, says so, and counts in it until
 // it is interrupted. Several virtual users have it open, one of them writes.
 const holder = imports + `
 	import { sleep } from "k6";
-	export const options = {scenarios: {all: {executor: "constant-vus", vus: 3, duration: "60s"}}};
+	export const options = {scenarios: {all: {executor: "constant-vus", vus: 3, duration: "5m"}}};
 	const kv = openKv();
 	let n = 0;
 	export default async function () {
@@ -58,7 +57,7 @@ func TestSecondWriter(t *testing.T) {
 		for _, text := range res.reports["waited/"+timeout] {
 			waited, err := strconv.Atoi(text)
 			check(t, err)
-			if waited < least || waited > least+700 {
+			if waited < least || waited > least+10000 { // a busy machine takes its time
 				t.Errorf("timeout %s: waited %d ms", timeout, waited)
 			}
 		}
@@ -71,25 +70,18 @@ func TestSecondWriterWaits(t *testing.T) {
 	t.Parallel()
 	p := startHolder(t)
 	second := start(t, imports+`
-		tell("waiting", "");
-		const kv = openKv({disk: {timeout: "30s"}});
+		const kv = openKv({disk: {timeout: "2m"}});
 		export const options = {vus: 5, iterations: 5};
 		export default async function () {
 			tell("fixed", show(await kv.get("fixed")));
 			await kv.set("second", 1);
 		}`, options{dir: p.dir})
-	second.await("waiting", 1)
-	time.Sleep(1500 * time.Millisecond)
+	second.awaitWarning()
 	pid := strconv.Itoa(p.cmd.Process.Pid)
 	p.interrupt()
 	res := second.wait()
 	res.wantCode(exitOK)
-	var warnings []string
-	for _, entry := range res.log {
-		if entry.Level == "warning" {
-			warnings = append(warnings, entry.Msg)
-		}
-	}
+	warnings := res.warnings()
 	if len(warnings) != 1 || !strings.Contains(warnings[0], "waiting for process "+pid+`, which has "`+p.dir) {
 		t.Errorf("k6 warned: %q", warnings)
 	}
@@ -105,7 +97,7 @@ func TestReadersBesideAWriter(t *testing.T) {
 		const kv = openKv({disk: {readOnly: true}});
 		export default async function () {
 			const before = await kv.get("n");
-			sleep(0.3);
+			for (let i = 0; i < 300 && await kv.get("n") === before; i++) sleep(0.1);
 			tell("live", await kv.get("n") > before);
 			tell("size", await kv.size());
 			tell("keys", (await kv.list()).map((e) => e.key));
@@ -141,7 +133,7 @@ func TestTrackedReaderIsLive(t *testing.T) {
 	dir := tempDir(t)
 	p := start(t, imports+`
 		import { sleep } from "k6";
-		export const options = {scenarios: {all: {executor: "constant-vus", vus: 1, duration: "60s"}}};
+		export const options = {scenarios: {all: {executor: "constant-vus", vus: 1, duration: "5m"}}};
 		const kv = openKv();
 		let n = 0;
 		export default async function () {
@@ -154,11 +146,12 @@ func TestTrackedReaderIsLive(t *testing.T) {
 		import { sleep } from "k6";
 		const kv = openKv({trackKeys: true, disk: {readOnly: true}});
 		export default async function () {
-			const [before, keys] = [await kv.size(), {}];
-			sleep(0.3);
+			const before = await kv.size();
+			for (let i = 0; i < 300 && await kv.size() === before; i++) sleep(0.1);
 			tell("grew", await kv.size() > before);
-			for (let i = 0; i < 2000; i++) keys[await kv.randomKey({prefix: "key:"})] = 1;
-			tell("new keys", Object.keys(keys).length > before);
+			let isNew = false; // they are numbered
+			for (let i = 0; i < 200000 && !isNew; i++) isNew = (await kv.randomKey({prefix: "key:"})).slice(4) >= before;
+			tell("new keys", isNew);
 			tell("agree", (await kv.list()).length <= await kv.size());
 			tell("consistent", (await kv.stats()).index.consistent); // not false: that would be an alarm
 		}`, options{dir: dir})

@@ -43,6 +43,12 @@ import { openKv } from "k6/x/kv";
 // runRows runs rows on all stores with one k6.
 func runRows(t *testing.T, stores []store, rows []row) {
 	t.Helper()
+	runRowsIn(t, options{}, stores, rows)
+}
+
+// runRowsIn does so with a k6 that is started in its own way.
+func runRowsIn(t *testing.T, o options, stores []store, rows []row) *result {
+	t.Helper()
 	var script strings.Builder
 	script.WriteString(imports + "const stores = {\n")
 	for _, store := range stores {
@@ -54,10 +60,11 @@ func runRows(t *testing.T, stores []store, rows []row) {
 	}
 	script.WriteString("];\nexport default () => table(stores, rows);\n")
 
-	res := mustRun(t, script.String(), options{})
+	res := mustRun(t, script.String(), o)
 	for i, row := range rows {
 		res.wantEverywhere(i, row, stores)
 	}
+	return res
 }
 
 // wantEverywhere compares what came of a row on all stores. The same mistake

@@ -24,7 +24,7 @@ func drawn(t *testing.T, option string) map[string]string {
 			// The order between VUs is not repeated, so what is there must not change.
 			const calls = [];
 			for (const kv of [memory, disk]) {
-				calls.push(kv.randomKey(), kv.set("user:1", __ITER), kv.randomKeys({count: 2, prefix: "user:"}));
+				calls.push(kv.randomKey(), kv.randomEntry({prefix: "user:2"}).then((e) => e.key), kv.set("user:1", __ITER), kv.randomKeys({count: 2, prefix: "user:"}));
 			}
 			mine.push((await Promise.all(calls)).join());
 			if (__ITER === 2) tell("vu" + __VU, atInit + ";" + mine.join(";"));

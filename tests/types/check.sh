@@ -25,7 +25,7 @@ sed -n '/^ \* ```json$/,/^ \* ```$/{/```/!s/^ \* //p;}' "$root/index.d.ts" |
 
 # Every block is a file DOCUMENT-LINE.js, in which the lines have the numbers
 # that they have in the document; a fragment is put into a function.
-for document in README.md docs/API.md docs/GUIDE.md; do
+for document in README.md docs/API.md docs/GUIDE.md docs/MACHINES.md docs/MIGRATION.md; do
     awk -v out="$dir/$(basename "$document" .md)" '
         /^```js( fragment)?$/ {
             inside = 1
@@ -41,4 +41,4 @@ for document in README.md docs/API.md docs/GUIDE.md; do
     ' "$root/$document"
 done
 (cd "$dir" && node_modules/.bin/tsc -p jsconfig.json --noEmit)
-echo "    ok      $(find "$dir" -maxdepth 1 -name '*-*.js' | wc -l) blocks of README.md, docs/API.md and docs/GUIDE.md"
+echo "    ok      $(find "$dir" -maxdepth 1 -name '*-*.js' | wc -l) blocks of README.md and of the pages for scripts in docs/"

@@ -44,12 +44,34 @@ openKv({
   },
   metrics: { operations: false },
 });
+openKv({
+  backend: "redis",
+  name: "users",
+  url: "redis://localhost:6379",
+  redis: {
+    partitions: 8,
+    timeout: "5s",
+    replicas: 1,
+    username: "tester",
+    passwordEnv: "REDIS_PASSWORD",
+    tls: { ca: "ca.pem", cert: "me.pem", key: "me.key", serverName: "redis", insecure: false },
+  },
+});
+openKv({ url: null, redis: { timeout: 500, tls: null } });
 const options: OpenKvOptions = { backend: "memory", name: "users" };
 openKv(options);
 kvModule.openKv({ disk: { timeout: 500, initialMmapSize: 1 << 20 } });
 
 // @ts-expect-error no such backend
 openKv({ backend: "mongodb" });
+// @ts-expect-error belongs into url
+openKv({ backend: "redis", host: "localhost" });
+// @ts-expect-error belongs into the environment
+openKv({ backend: "redis", redis: { password: "secret" } });
+// @ts-expect-error belongs into tls
+openKv({ backend: "redis", redis: { ca: "ca.pem" } });
+// @ts-expect-error partitions are counted
+openKv({ backend: "redis", redis: { partitions: "8" } });
 // @ts-expect-error no such serialization
 openKv({ serialization: "xml" });
 // @ts-expect-error misspelt
@@ -359,6 +381,24 @@ export async function claims(): Promise<void> {
   await kv.claimRandom({ ttl: new Date() });
   // @ts-expect-error an owner is text
   await kv.claimRandom({ owner: 1 });
+  // @ts-expect-error a number or text
+  await kv.claimRandom({ timeout: true });
+  // @ts-expect-error misspelt
+  await kv.claimRandom({ timeoutMs: 5000 });
+  // @ts-expect-error it may be over without a claim
+  (await kv.claimKey("k", { timeout: "5s" })).key;
+  // @ts-expect-error it may be over without an entry
+  (await kv.popRandom({ timeout: 5000 })).key;
+  // @ts-expect-error that is what a claim has
+  await kv.popRandom({ ttl: 5000 });
+  // @ts-expect-error many are not waited for
+  await kv.popRandomMany({ count: 2, timeout: 5000 });
+  // @ts-expect-error nor here
+  await kv.claimRandomMany({ count: 2, timeout: 5000 });
+  // @ts-expect-error nor here
+  await kv.claimKeys(["k"], { timeout: 5000 });
+  // @ts-expect-error nor for a key without taking it
+  await kv.randomKey({ timeout: 5000 });
   // @ts-expect-error for that there is claimRandomMany
   await kv.claimRandom({ count: 2 });
   // @ts-expect-error the key says which
@@ -406,6 +446,24 @@ export async function claims(): Promise<void> {
   (await kv.popRandom()).key;
   // @ts-expect-error count is required
   await kv.popRandomMany({});
+  // @ts-expect-error perhaps null
+  (await kv.claimNext()).key;
+  // @ts-expect-error that is one
+  await kv.claimNext({ count: 2 });
+  // @ts-expect-error an owner is required
+  await kv.claimForOwner({ prefix: "user:" });
+  // @ts-expect-error an owner is required
+  await kv.claimForOwner();
+  // @ts-expect-error an owner is text
+  await kv.claimForOwner({ owner: null });
+  // @ts-expect-error perhaps null
+  (await kv.popNext()).key;
+  // @ts-expect-error that is what a claim has
+  await kv.popNext({ ttl: 5000 });
+  // @ts-expect-error perhaps null
+  (await kv.nextCircular()).key;
+  // @ts-expect-error there is nothing to wait for
+  await kv.nextCircular({ timeout: 5000 });
 }
 
 export async function insight(): Promise<void> {
@@ -453,6 +511,8 @@ export async function others(): Promise<void> {
   await kv.randomKey("user:");
   // @ts-expect-error no such option
   await kv.randomKey({ limit: 1 });
+  // @ts-expect-error perhaps null
+  (await kv.randomEntry()).key;
   // @ts-expect-error takes nothing
   await kv.size("user:");
   // @ts-expect-error that is deleteByPrefix
@@ -461,6 +521,43 @@ export async function others(): Promise<void> {
   await kv.put("k", 1);
   // @ts-expect-error close is not a promise
   await kv.close().then();
+}
+
+export async function files(): Promise<void> {
+  // @ts-expect-error which file?
+  await kv.exportJSONL();
+  // @ts-expect-error which file?
+  await kv.importJSONL({ prefix: "a:" });
+  // @ts-expect-error not the options of a file
+  await kv.exportJSONL("a.jsonl");
+  // @ts-expect-error which columns?
+  await kv.exportCSV({ fileName: "a.csv" });
+  // @ts-expect-error several columns are an array
+  await kv.exportCSV({ fileName: "a.csv", columns: "name" });
+  // @ts-expect-error no key column is chosen in an export
+  await kv.exportCSV({ fileName: "a.csv", columns: ["name"], keyColumn: "id" });
+  // @ts-expect-error where do the keys come from?
+  await kv.importCSV({ fileName: "a.csv" });
+  // @ts-expect-error one of the two
+  await kv.importCSV({ fileName: "a.csv", keyColumn: "id", keys: "row" });
+  // @ts-expect-error keys are of the row or of a column
+  await kv.importCSV({ fileName: "a.csv", keys: "id" });
+  // @ts-expect-error columns are named as text, those without a header too
+  await kv.importCSV({ fileName: "a.csv", keyColumn: 0, hasHeader: false });
+  // @ts-expect-error nothing is stored
+  await kv.validateJSONL({ fileName: "a.jsonl", prefix: "a:" });
+  // @ts-expect-error nothing is stored
+  await kv.validateCSV({ fileName: "a.csv", batchSize: 10 });
+  // @ts-expect-error no filter
+  await kv.restore({ fileName: "a.kv", prefix: "a:" });
+  // @ts-expect-error no text
+  await kv.backup("a.kv");
+  const lines = await kv.validateJSONL({ fileName: "a.jsonl" });
+  // @ts-expect-error perhaps there is none
+  console.log(lines.firstError.message);
+  const rows = await kv.validateCSV({ fileName: "a.csv" });
+  // @ts-expect-error lines are of JSONL
+  console.log(rows.firstError?.line);
 }
 
 export function errors(err: KVError): string {

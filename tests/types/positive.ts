@@ -1,9 +1,10 @@
-// Every call of the methods on many keys, in one step, on claims and for
-// insight, with what it resolves to. What must be rejected is in negative.ts.
+// Every call of the methods on many keys, in one step, on claims, files
+// and for insight, with what it resolves to. What must be rejected is in negative.ts.
 import http from "k6/http";
 import { openKv } from "k6/x/kv";
 import type {
   AllocationStats,
+  BackupResult,
   Claim,
   ClaimKeysResult,
   ClaimReference,
@@ -13,8 +14,10 @@ import type {
   DeleteByPrefixResult,
   DeleteManyResult,
   Entry,
+  ExportResult,
   FailedClaim,
   GetManyEntry,
+  ImportResult,
   KVError,
   ReleaseResult,
   RenewResult,
@@ -160,6 +163,9 @@ export async function claims(): Promise<void> {
   console.log(claim.id, claim.key, claim.entry.value.name, claim.owner, claim.token, claim.expiresAt);
   await kv.claimRandom();
   await kv.claimRandom(null);
+  await kv.claimRandom({ prefix: "user:", ttl: "1m", timeout: "10s" });
+  await kv.claimKey("user:1", { owner: "vu 1", timeout: 500 });
+  await kv.popRandom({ prefix: "user:", timeout: null });
   const one: Claim<User> | null = await kv.claimKey("user:1", { ttl: 1000 });
   const several: Claim[] = await kv.claimRandomMany({ count: 3, prefix: "user:" });
   const named: ClaimKeysResult<User> = await kv.claimKeys<User>(keys, { allOrNothing: true });
@@ -186,6 +192,20 @@ export async function claims(): Promise<void> {
     console.log(failure.index, failure.id, failure.key, failure.message);
   }
 
+  const next = await kv.claimNext<User>({ prefix: "user:", owner: "vu 1", ttl: "1m", timeout: 5 });
+  same<typeof next, Claim<User> | null>(true);
+  await kv.claimNext();
+  const again = await kv.claimForOwner<User>({ owner: "vu 1", prefix: "user:", ttl: 1000, timeout: "5s" });
+  same<typeof again, Claim<User> | null>(true);
+  const first = await kv.popNext<User>({ prefix: "user:", timeout: "1s" });
+  same<typeof first, Entry<User> | null>(true);
+  await texts.popNext(null);
+  const turn = await kv.nextCircular<User>({ prefix: "user:" });
+  same<typeof turn, Entry<User> | null>(true);
+  await texts.nextCircular();
+
+  const read = await kv.randomEntry<User>({ prefix: "user:" });
+  same<typeof read, Entry<User> | null>(true);
   const popped = await kv.popRandom<User>({ prefix: "user:" });
   same<typeof popped, Entry<User> | null>(true);
   const more = await texts.popRandomMany({ count: 2, prefix: "user:" });
@@ -201,12 +221,53 @@ export async function insight(): Promise<void> {
   same<Awaited<ReturnType<typeof kv.reportStats>>, undefined>(true);
 }
 
+export async function files(): Promise<void> {
+  const copy: BackupResult = await kv.backup();
+  console.log(copy.totalEntries, copy.bytesWritten, copy.bestEffort, copy.warning);
+  await kv.backup({ fileName: "a.kv", allowConcurrentWrites: true });
+  await kv.restore(null);
+  const { totalEntries } = await kv.restore({ fileName: "a.kv", maxEntries: 10, maxBytes: 1e6 });
+  const lines: ExportResult = await kv.exportJSONL({ fileName: "a.jsonl", prefix: "a:", limit: 5 });
+  const rows: ExportResult = await kv.exportCSV({
+    fileName: import.meta.resolve("./a.csv"),
+    columns: new Set(["name", "age"]),
+    prefix: "a:",
+    limit: 5,
+    delimiter: ";",
+    includeKey: false,
+  });
+  console.log(totalEntries, lines.exported, lines.fileName, rows.bytesWritten);
+  const { imported, bytesRead }: ImportResult = await kv.importJSONL({
+    fileName: "a.jsonl",
+    prefix: "a:",
+    limit: 5,
+    batchSize: 100,
+  });
+  await kv.importCSV({ fileName: "a.csv", keyColumn: "id", types: true, hasHeader: true });
+  await texts.importCSV({ fileName: "a.csv", keys: "row", prefix: "row:", delimiter: "\t" });
+  console.log(imported, bytesRead);
+  const lineCheck = await kv.validateJSONL({ fileName: "a.jsonl", limit: 1 });
+  if (!lineCheck.valid) {
+    console.log(lineCheck.records, lineCheck.firstError.line, lineCheck.firstError.message);
+  }
+  const rowCheck = await kv.validateCSV({ fileName: "a.csv", hasHeader: false, keyColumn: "0" });
+  console.log(rowCheck.rows, rowCheck.checkedAll, rowCheck.firstError?.row);
+  await kv.validateCSV({ fileName: "a.csv", keys: "row" });
+  await kv.validateCSV({ fileName: "a.csv" });
+}
+
 export function errors(err: KVError): string[] {
   switch (err.name) {
     case "InvalidCursorError":
     case "ValueNumberRequiredError":
     case "ValueParseError":
     case "MetricsUnavailableError":
+    case "SnapshotNotFoundError":
+    case "SnapshotPermissionError":
+    case "SnapshotExportError":
+    case "SnapshotReadError":
+    case "SnapshotIOError":
+    case "SnapshotBudgetExceededError":
       return [err.message];
     default:
       return (err.errors ?? []).map(({ key, name, message }) => `${key}: ${name}, ${message}`);
