@@ -55,6 +55,12 @@ DECODE, ENCODE = 0.4, 1.2
 PEAK_MB, LOAD_US = 230, 4
 CLEAR_US = 5000
 REDIS = 8
+# Stores on a server, next to other clients: calls per second, the server's time for a call.
+LIBRARY_OVER_GO = {"get": 4, "set": 2.5}
+K6_OVER_REDIS = {("get", 50): 2.5, ("set", 50): 2.2, ("get", 1): 0.95}
+SERVER_OVER_REDIS = {("get", 50): 0.3, ("set", 50): 0.45}
+SERVER_IN_GETS = {"randomKey, prefix": 8, "claimRandom": 20}
+SERVER_MANY_KEYS = 1.3  # times that at 20,000
 
 
 # --- rows -----------------------------------------------------------------------
@@ -173,6 +179,31 @@ def library(results):
     keys = max((row["keys"] for row in results.of("libxkv")), default=0)
     header = ["libxkv alone", "limit", "median", "", "25 %", "75 %", "x limit", "target", "met"]
     table(f"libxkv alone, {keys:,} keys; of two threads, time per call of both", header, lines, left=2)
+
+
+def files(results):
+    lines = [
+        [row["name"], row.get("limit") or "", number(row["mb_s"]), number(row.get("ratio"))]
+        + target(row["mb_s"], least=row["target"] or None)
+        for row in results.of("files")
+    ]
+    header = ["files, the library alone", "limit", "MB/s", "of limit", "target", "met"]
+    table(f"files of {max((row['rows'] for row in results.of('files')), default=0):,} rows", header, lines, left=2)
+
+
+WAYS = {
+    "ours": "importCSV",
+    "shared": "SharedArray and papaparse",
+    "experimental": "k6/experimental/csv and setMany",
+    "theirs": "the other binary's importCSV",
+}
+
+
+def csv(results):
+    ours = results.one("csv", name="ours").get("ms")
+    rows = results.of("csv") + results.of("csv", THEIRS)
+    lines = [[WAYS[row["name"]], number(row["ms"]), number(row["ms"] / ours)] for row in rows if ours]
+    table("users from a CSV file at the start of a test", ["way", "ms", "x importCSV"], lines)
 
 
 def aimed_at(results, keys, size):
@@ -361,6 +392,54 @@ def redis(results):
     table("the memory backend next to k6's Redis module, texts of 50 bytes", header, lines)
 
 
+def beside(results, store, other, least, most):
+    """Lines of two clients of a server: how often they call, and what it takes the server."""
+    for row in results.of("servers", store=store):
+        what = {key: row[key] for key in ("call", "vus", "keys")}
+        of_other = results.one("servers", store=other, **what)
+        if not (of_other.get("rate") and of_other.get("server_us")) or "bare" in row["call"]:
+            continue
+        times, taken = row["rate"] / of_other["rate"], row["server_us"] / of_other["server_us"]
+        yield (
+            [row["call"], number(row["vus"], 0)]
+            + [number(row["rate"]), number(of_other["rate"]), number(times)]
+            + target(times, least=least.get((row["call"], row["vus"])))
+            + [number(row["server_us"]), number(of_other["server_us"]), number(taken)]
+            + target(taken, most=most.get((row["call"], row["vus"])))
+        )
+
+
+def servers(results):
+    header = ["/s", "times", "target", "met", "server us", "theirs", "ratio", "target", "met"]
+    least = {(call, 50): times for call, times in LIBRARY_OVER_GO.items()}
+    lines = list(beside(results, "library", "go-redis", least, {}))
+    title = "the library on a server next to go-redis, which has a connection for each caller"
+    table(title, ["call", "in flight", "library/s", "go-redis", *header[1:]], lines)
+    lines = list(beside(results, "k6/x/kv", "k6/x/redis", K6_OVER_REDIS, SERVER_OVER_REDIS))
+    table("k6: a store on a server next to k6's Redis module", ["call", "VUs", "store/s", "module/s", *header[1:]], lines)
+    steps(results)
+
+
+def steps(results):
+    """What each call of the library takes the server, in plain GETs that are sent as many at once."""
+    plain = results.one("servers", store="plain").get("server_us")
+    lines = []
+    for row in results.of("servers", store="library") if plain else []:
+        if not row.get("server_us"):
+            continue
+        few = results.one("servers", store="library", call=row["call"], keys=20000).get("server_us")
+        gets, times = row["server_us"] / plain, row["server_us"] / few if few and row["keys"] > 20000 else None
+        aimed = SERVER_IN_GETS.get(row["call"])
+        lines.append(
+            [row["call"], f"{row['keys']:,}", number(row["rate"]), number(row["server_us"]), number(gets)]
+            + target(gets, most=aimed)
+            + [number(times) if times else ""]
+            + target(times, most=SERVER_MANY_KEYS if aimed and row["keys"] == 1000000 else None)
+        )
+    header = ["call", "keys", "calls/s", "server us", "in GETs", "target", "met", "x 20,000", "target", "met"]
+    table(f"the server's time for a call, 50 in flight; a plain GET, 50 at once: {number(plain)} us", header, lines)
+
+
 def failures(results):
     lines = [
         [row["binary"], row["call"], row["store"], (row.get("why") or "")[:90]] for row in results.rows if row["part"] == "failed"
@@ -376,7 +455,7 @@ def report(rows_path, results_path):
         json.dump({"machine": results.machine, "rows": results.rows}, file, indent=1)
         file.write("\n")
     print("{k6}\n{cpus} x {cpu}, {system}, {date}".format_map(results.machine))
-    for part in (library, calls, throughput, mix, turns, group_commit, million, codec, redis, failures):
+    for part in (library, calls, throughput, mix, turns, group_commit, million, codec, files, csv, redis, servers, failures):
         part(results)
 
 

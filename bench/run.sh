@@ -5,8 +5,9 @@
 #   PARTS="calls codec" bench/run.sh K6      only these, see the end of this file
 #
 # OTHER is another k6 whose scripts can import "k6/x/kv"; the two take turns.
-# Expects build/release/bench/libxkv, and build/bench/k6-redis for the comparison
-# with Redis: without one of them, or without redis-server, that part is left out.
+# Expects build/release/bench/libxkv and …/files, and build/bench/k6-redis for the comparison
+# with Redis: without one of them, or without redis-server, that part is left out. So it is
+# with servers: …/servers and build/bench/callers.
 set -euo pipefail
 
 # Part by part: full size, or --quick.
@@ -16,6 +17,8 @@ rounds=(-e ROUNDS=8 -e BATCH_MS=10)
 windows=(-e ROUNDS=2 -e WINDOW=0.3)
 commits=(-e ROUNDS=4 -e WINDOW=1.5)
 redis_windows=(-e ROUNDS=2 -e WINDOW=0.4)
+servers_windows=(-e ROUNDS=2 -e WINDOW=0.7)
+server_seconds=1
 million=1000000
 if [[ ${1:-} == --quick ]]; then
     quick=1
@@ -25,6 +28,8 @@ if [[ ${1:-} == --quick ]]; then
     windows=(-e ROUNDS=1 -e WINDOW=0.2)
     commits=(-e ROUNDS=1 -e WINDOW=1)
     redis_windows=(-e ROUNDS=1 -e WINDOW=0.3)
+    servers_windows=(-e ROUNDS=1 -e WINDOW=0.3)
+    server_seconds=0.3
     million=100000
     shift
 fi
@@ -45,7 +50,10 @@ fi
 cd "$here/.."
 out=$PWD/build/bench
 libxkv=$PWD/build/release/bench/libxkv
+files_bench=$PWD/build/release/bench/files
+servers_bench=$PWD/build/release/bench/servers
 k6_redis=$out/k6-redis
+callers=$out/callers
 mkdir -p "$out"
 # Not in /tmp, which may be memory: this is about disks, too.
 work=$(mktemp -d "$out/work.XXXXXX")
@@ -253,12 +261,26 @@ start_redis() {
     return 1
 }
 
+stop_redis() {
+    kill "$redis_pid"
+    wait "$redis_pid" 2>/dev/null || true
+    redis_pid=
+}
+
+# can_ask PROGRAM...: whether they and a server are there.
+can_ask() {
+    local program
+    for program in "$@"; do
+        if [[ ! -x $program ]] || ! command -v redis-server >/dev/null; then
+            say "left out; \"make bench\" builds and installs what it needs"
+            return 1
+        fi
+    done
+}
+
 redis() {
-    if [[ ! -x $k6_redis ]] || ! command -v redis-server >/dev/null; then
-        say "Redis: left out; \"make bench\" builds and installs what it needs"
-        return
-    fi
     say "k6's Redis module"
+    can_ask "$k6_redis" || return 0
     fresh
     local port i
     port=$(free_port)
@@ -268,15 +290,82 @@ redis() {
         k6_run "$k6_redis" ours redis/redis.js -e VUS=50 "${redis_windows[@]}" \
             -e "REDIS=redis://127.0.0.1:$port"
     done
-    kill "$redis_pid"
-    wait "$redis_pid" 2>/dev/null || true
-    redis_pid=
+    stop_redis
 }
 
-all_parts="library calls sizes many_keys throughput turns group_commit million_entries codec redis"
+# What the library and others ask of the same server, in turns, into $work/servers.jsonl.
+ask_server() {
+    local url=$1 i
+    for ((i = 0; i < pairs; i++)); do
+        "$servers_bench" "$url" 50 "$server_seconds"
+        "$callers" "$url" 50 "$server_seconds"
+    done
+    for ((i = 0; i < (pairs + 1) / 2; i++)); do
+        k6_run "$ours" ours redis/kv.js -e SERVER=1 -e VUS=50 "${servers_windows[@]}" -e "STORE_URL=$url"
+        k6_run "$k6_redis" ours redis/redis.js -e SERVER=1 -e VUS=50 "${servers_windows[@]}" -e "REDIS=$url"
+    done
+    "$servers_bench" "$url" 50 "$server_seconds" 20000 randomKey/claimRandom
+    "$servers_bench" "$url" 50 "$server_seconds" "$million" randomKey/claimRandom
+}
+
+# Rows get what each call took the server, see server_cpu.py.
+servers() {
+    say "stores on a server"
+    can_ask "$servers_bench" "$callers" "$k6_redis" || return 0
+    fresh
+    local port sampler rows=$work/servers.jsonl
+    port=$(free_port)
+    start_redis "$port"
+    python3 "$here/server_cpu.py" sample "$port" "$work/samples" &
+    sampler=$!
+    XKV_BENCH_JSON=$rows ask_server "redis://127.0.0.1:$port" >/dev/null
+    stop_redis
+    wait "$sampler" # which ends with the server
+    python3 "$here/server_cpu.py" join "$work/samples" <"$rows" >>"$XKV_BENCH_JSON"
+}
+
+# users ROWS FILE: a CSV file.
+users() {
+    python3 - "$1" "$2" <<'PYTHON'
+import sys
+with open(sys.argv[2], "w", encoding="utf-8") as file:
+    file.write("id,name,email,city,age,balance,active,note\n")
+    for i in range(int(sys.argv[1])):
+        active = "true" if i % 3 else "false"
+        file.write(f'user:{i:08d},Ada Lovelace {i},ada{i}@example.com,"London, UK",{18 + i % 60},{i % 10000}.25,{active},none\n')
+PYTHON
+}
+
+files() {
+    say "files"
+    [[ ! -x $files_bench ]] || "$files_bench" "$million" >/dev/null
+    [[ ! -x $files_bench ]] || "$files_bench" "$million" import scattered >/dev/null
+}
+
+# Other ways to have users in a test; papaparse comes from the registry of npm.
+csv() {
+    local count=100000 mode round papaparse=$out/npm/node_modules/papaparse/papaparse.min.js
+    say "$count users from a CSV file"
+    if [[ ! -f $papaparse ]] && ! npm install --silent --prefix "$out/npm" papaparse@5.5.3 >/dev/null 2>&1; then
+        say "papaparse: left out, it could not be installed"
+    fi
+    fresh
+    users "$count" "$work/users.csv"
+    for ((round = 0; round < pairs; round++)); do
+        for mode in ours shared experimental; do
+            [[ $mode != shared || -f $papaparse ]] || continue
+            k6_run "$ours" ours csv.js -e "MODE=$mode" -e "ROWS=$count" -e "FILE=$work/users.csv" \
+                -e "PAPAPARSE=$papaparse"
+        done
+        [[ -z $theirs ]] || k6_run "$theirs" theirs csv.js -e MODE=theirs -e "ROWS=$count" \
+            -e "FILE=$work/users.csv"
+    done
+}
+
+all_parts="library calls sizes many_keys throughput turns group_commit million_entries codec files csv redis servers"
 default_parts=$all_parts
 if [[ $quick ]]; then
-    default_parts="library calls throughput turns group_commit million_entries codec redis"
+    default_parts="library calls throughput turns group_commit million_entries codec files csv redis servers"
 fi
 machine
 for part in ${PARTS:-$default_parts}; do

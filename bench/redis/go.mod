@@ -6,6 +6,7 @@ go 1.26
 
 require (
 	github.com/grafana/xk6-redis v0.3.6
+	github.com/redis/go-redis/v9 v9.17.2
 	go.k6.io/k6 v1.7.1
 )
 
@@ -64,7 +65,6 @@ require (
 	github.com/prometheus/common v0.66.1 // indirect
 	github.com/prometheus/procfs v0.16.1 // indirect
 	github.com/r3labs/sse/v2 v2.10.0 // indirect
-	github.com/redis/go-redis/v9 v9.17.2 // indirect
 	github.com/serenize/snaker v0.0.0-20201027110005-a7ad2135616e // indirect
 	github.com/sirupsen/logrus v1.9.3 // indirect
 	github.com/spf13/afero v1.1.2 // indirect

@@ -1,4 +1,4 @@
-// k6's Redis module, in the shape that both run in.
+// k6's Redis module, in the shape that all run in.
 import redis from "k6/x/redis";
 import { runWith, setupWith, summaryOf } from "./shape.js";
 export { options } from "./shape.js";
@@ -8,4 +8,4 @@ const api = { get: (key) => client.get(key), set: (key, text) => client.set(key,
 
 export const setup = setupWith(api);
 export default runWith(api);
-export const handleSummary = summaryOf("redis");
+export const handleSummary = summaryOf(__ENV.SERVER ? "k6/x/redis" : "redis");

@@ -1,4 +1,4 @@
-// One script for both: gets and sets of texts of 50 bytes, by one virtual user
+// One script for all: gets and sets of texts of 50 bytes, by one virtual user
 // and by many, in turns with a bare await. `api` has get(key) and set(key, text).
 import { Counter } from "k6/metrics";
 import { emit, env, inTurns, keyAt, median, once, VUS } from "../lib.js";
@@ -43,12 +43,22 @@ export const runWith = (api) => async (start) => {
   done.forEach((count, i) => counters[i].add(count));
 };
 
-export const summaryOf = (store) => ({ metrics }) => {
+// What a server is asked is told with the time of each round, see server_cpu.py.
+const rowsOf = (store, start, what, i, counts) => {
+  if (!__ENV.SERVER) return [{ part: "redis", store, ...what, rate: median(counts) / WINDOW }];
+  return counts.map((calls, round) => {
+    const from = start / 1000 + (round * measured.length + i) * WINDOW;
+    const row = { part: "servers", store, ...what, keys: KEYS, calls, rate: calls / WINDOW };
+    return { ...row, from, to: from + WINDOW };
+  });
+};
+
+export const summaryOf = (store) => ({ metrics, setup_data: start }) => {
   for (const [i, what] of measured.entries()) {
-    const rates = Array.from({ length: ROUNDS }, (_, round) => {
-      return metrics[`calls_${round * measured.length + i}`].values.count / WINDOW;
+    const counts = Array.from({ length: ROUNDS }, (_, round) => {
+      return metrics[`calls_${round * measured.length + i}`].values.count;
     });
-    emit({ part: "redis", store, ...what, rate: median(rates) });
+    rowsOf(store, start, what, i, counts).forEach(emit);
   }
   return {};
 };
