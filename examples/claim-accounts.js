@@ -39,14 +39,15 @@ export async function setup() {
 }
 
 export default async function () {
-  for (;;) {
-    const claim = await kv.claimRandom({ prefix: "account:", owner: `VU ${__VU}`, ttl: 10000 });
+  while ((await kv.count({ prefix: "account:" })) > 0) {
+    const claim = await kv.claimRandom({
+      prefix: "account:",
+      owner: `VU ${__VU}`,
+      ttl: "10s",
+      timeout: "200ms", // others may hold the rest, and give some back
+    });
     if (claim !== null) {
       await use(claim);
-    } else if ((await kv.count({ prefix: "account:" })) > 0) {
-      sleep(0.02); // others hold the rest and may give some back
-    } else {
-      return; // all are done
     }
   }
 }

@@ -3,8 +3,8 @@
 //   ./k6 run examples/job-queue.js
 //
 // popRandom removes a job and hands it out in one step, so any number of workers
-// can share a queue. The order is random; producer-consumer.js has a queue in
-// order, for one consumer.
+// can share a queue. With a timeout it waits until there is one; nobody asks again
+// and again. The order is random; producer-consumer.js has a queue in order.
 import { check, sleep } from "k6";
 import exec from "k6/execution";
 import { Counter } from "k6/metrics";
@@ -55,37 +55,30 @@ export async function produce() {
   await kv.incrementBy("produced", 1);
 }
 
-// Whether no more jobs will come. To be asked before the queue is looked at: if
-// all had been produced by then, an empty queue means the end. Adding 0 reads a
-// counter that need not be there yet.
-async function isLast() {
-  return (await kv.incrementBy("produced", 0)) === JOBS;
-}
-
-export async function work() {
+// The next job, or null if no more will come. Whether all have been produced has to
+// be asked before the queue is looked at: then an empty queue means the end. Adding 0
+// reads a counter that need not be there yet.
+async function nextJob() {
   for (;;) {
-    const last = await isLast();
-    const job = await kv.popRandom({ prefix: "job:" });
-    if (job !== null) {
-      await perform(job);
-    } else if (last) {
-      return;
-    } else {
-      sleep(0.01); // nothing to do at the moment
+    const last = (await kv.incrementBy("produced", 0)) === JOBS;
+    const job = await kv.popRandom({ prefix: "job:", timeout: last ? 0 : "200ms" });
+    if (job !== null || last) {
+      return job;
     }
   }
 }
 
-// Fewer calls for small jobs: up to ten at once.
+export async function work() {
+  for (let job; (job = await nextJob()) !== null; ) {
+    await perform(job);
+  }
+}
+
+// Fewer calls for small jobs: waits for one, and takes up to nine more that are there.
 export async function workInBatches() {
-  for (;;) {
-    const last = await isLast();
-    const jobs = await kv.popRandomMany({ prefix: "job:", count: 10 });
-    for (const job of jobs) {
-      await perform(job);
-    }
-    if (jobs.length === 0 && last) {
-      return;
+  for (let job; (job = await nextJob()) !== null; ) {
+    for (const one of [job, ...(await kv.popRandomMany({ prefix: "job:", count: 9 }))]) {
+      await perform(one);
     }
     sleep(0.05);
   }

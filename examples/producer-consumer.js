@@ -1,9 +1,11 @@
-// Producer and consumers: three scenarios that share queues in memory.
+// Producer and consumers: three scenarios that share queues in memory, in which the
+// consumers wait for the producer.
 //
 //   ./k6 run examples/producer-consumer.js
 //
-// One scenario makes jobs, one takes them in order, one takes them at random.
-// Each queue has one consumer, so no job is ever taken twice.
+// One scenario makes jobs, one takes them in order, one takes them at random. With a
+// timeout, popRandom and claimKey wait until there is a job: nobody asks again and
+// again, and who has waited longest is served first.
 import { check, sleep } from "k6";
 import exec from "k6/execution";
 import { Counter } from "k6/metrics";
@@ -15,8 +17,8 @@ const JOBS = 30; // for each queue
 export const options = {
   scenarios: {
     producer: { executor: "per-vu-iterations", vus: 1, iterations: JOBS, exec: "produce" },
-    ordered: { executor: "constant-vus", vus: 1, duration: "3s", exec: "consumeInOrder" },
-    random: { executor: "constant-vus", vus: 1, duration: "3s", exec: "consumeAtRandom" },
+    ordered: { executor: "per-vu-iterations", vus: 1, iterations: JOBS, exec: "consumeInOrder" },
+    random: { executor: "per-vu-iterations", vus: 3, iterations: 1, exec: "consumeAtRandom" },
   },
   thresholds: {
     xk6_kv_errors_total: ["count==0"],
@@ -33,37 +35,34 @@ const jobsDone = new Counter("jobs_done");
 const kv = openKv({ backend: "memory", trackKeys: true });
 
 export async function produce() {
-  // Zeros in front make the order of the keys the order of the numbers.
-  const id = String(exec.scenario.iterationInTest).padStart(6, "0");
+  const id = exec.scenario.iterationInTest;
   await kv.set(`ordered:${id}`, { id, total: Math.random() });
   await kv.set(`random:${id}`, { id, total: Math.random() });
   sleep(0.03);
 }
 
-let last = ""; // of this virtual user
-
+// The job number n is for iteration n: it waits until that is there.
 export async function consumeInOrder() {
-  const [first] = await kv.list({ prefix: "ordered:", limit: 1 });
-  if (!first) {
-    sleep(0.01); // nothing to do at the moment
-    return;
+  const id = exec.scenario.iterationInTest;
+  const claim = await kv.claimKey(`ordered:${id}`, { timeout: "10s" });
+  if (claim === null) {
+    throw new Error(`job ${id} has not come`);
   }
-  check(first.key, { "jobs come in order": (key) => key > last });
-  last = first.key;
-  await kv.delete(first.key);
+  check(claim, { "it is the next job": ({ entry }) => entry.value.id === id });
+  await kv.completeClaim(claim); // done: the key is deleted
   jobsDone.add(1, { queue: "ordered" });
 }
 
+// Any number of consumers may take jobs like this, each job once.
 export async function consumeAtRandom() {
-  const key = await kv.randomKey({ prefix: "random:" });
-  if (key === "") {
-    sleep(0.01);
-    return;
+  for (;;) {
+    const job = await kv.popRandom({ prefix: "random:", timeout: "2s" });
+    if (job === null) {
+      return; // none for two seconds: the producer is done
+    }
+    check(job, { "the job belongs to its key": ({ key, value }) => key === `random:${value.id}` });
+    jobsDone.add(1, { queue: "random" });
   }
-  const job = await kv.get(key);
-  check(job, { "the job belongs to its key": ({ id }) => key === `random:${id}` });
-  await kv.delete(key);
-  jobsDone.add(1, { queue: "random" });
 }
 
 export async function teardown() {
