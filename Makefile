@@ -6,6 +6,7 @@ export CGO_ENABLED = 1
 
 CC           ?= cc
 PKG_CONFIG   ?= pkg-config
+PREFIX       ?= /usr/local
 CRASH_CYCLES ?= 200
 FUZZ_SECONDS ?= 60
 
@@ -20,6 +21,7 @@ CFLAGS_ALL = -std=c11 $(WARNINGS) -Ixkv/include -Ixkv/src $(CFLAGS_LIBS) -MMD -M
 
 # A flavour is a way to compile; each has its own folder in build/.
 CFLAGS_release = -O2 -g
+CFLAGS_shared  = -O2 -g -fPIC
 CFLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan    = -O1 -g -fsanitize=thread
 CFLAGS_fuzz    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize=fuzzer-no-link
@@ -34,10 +36,10 @@ export ASAN_OPTIONS  ?= abort_on_error=0:detect_leaks=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS  ?= halt_on_error=1:second_deadlock_stack=1
 
-SOURCES := $(wildcard xkv/src/*.c)
+SOURCES := $(wildcard xkv/src/*.c xkv/src/*/*.c)
 
 .PHONY: all
-all: check-packages k6 ## build ./k6: k6 with the module compiled in (the default)
+all: check-packages k6 xkv ## build ./k6, k6 with the module compiled in, and build/xkv, the tool (the default)
 
 # What ./k6 version shows behind the version; nothing where there is no git.
 COMMIT = $(shell git describe --always --dirty --exclude='*' 2>/dev/null)
@@ -53,12 +55,56 @@ build/libxkv.a: $(SOURCES:%.c=build/release/%.o)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
+# The number changes when programs must be compiled anew.
+SONAME_linux  = libxkv.so.0
+SONAME_darwin = libxkv.0.dylib
+SYSTEM       := $(if $(filter Darwin,$(shell uname -s)),darwin,linux)
+SONAME        = $(SONAME_$(SYSTEM))
+SHARED_linux  = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(EXPORTS) -Wl,-z,defs
+SHARED_darwin = -dynamiclib -install_name $(PREFIX)/lib/$(SONAME) -exported_symbols_list $(EXPORTS)
+EXPORTS       = build/exports.$(SYSTEM)
+
+.PHONY: shared
+shared: build/$(SONAME) ## build build/libxkv.so.0, the C library for many programs at once
+
+# Only what stands in xkv.h: what begins with xkv__ is the library's own.
+build/exports.linux:
+	@mkdir -p $(@D)
+	@echo '{ global: xkv_[!_]*; local: *; };' >$@
+build/exports.darwin:
+	@mkdir -p $(@D)
+	@echo '_xkv_[a-z]*' >$@
+
+build/$(SONAME): $(SOURCES:%.c=build/shared/%.o) $(EXPORTS)
+	@$(CC) $(CFLAGS_shared) $(SHARED_$(SYSTEM)) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
+
+# --- The tool -------------------------------------------------------------------
+
+# It knows the library as a stranger does, by the public header.
+CLI_OBJECTS = $(patsubst %.c,build/release/%.o,$(wildcard cli/*.c))
+$(CLI_OBJECTS): CFLAGS_ALL = -std=c11 $(WARNINGS) -Ixkv/include -MMD -MP $(CFLAGS_OPENSSL)
+
+# TLS in the tool: by OpenSSL, where it is. "make XKV_OPENSSL=" leaves it out.
+XKV_OPENSSL    := $(shell pkg-config --exists 'openssl >= 1.1.1' && echo yes)
+CFLAGS_OPENSSL := $(if $(XKV_OPENSSL),-DXKV_OPENSSL $(shell pkg-config --cflags openssl))
+LIBS_OPENSSL   := $(if $(XKV_OPENSSL),$(shell pkg-config --libs openssl))
+
+.PHONY: xkv
+xkv: build/xkv ## build build/xkv, the tool that looks into stores and changes them
+
+build/xkv: $(CLI_OBJECTS) build/libxkv.a
+	@$(CC) $(CFLAGS_release) $(LDFLAGS) -o $@ $^ $(LIBS) $(LIBS_OPENSSL)
+
 # --- C programs: tests and examples -------------------------------------------
 
 # $(call programs,unit): the names of the programs in a folder of tests/.
 programs = $(patsubst tests/%.c,%,$(wildcard $(addsuffix /*.c,$(addprefix tests/,$1))))
-# $(call runs,FLAVOUR,PROGRAMS): the targets that run them.
-runs = $(patsubst %,build/$1/%.run,$2)
+# $(call runs,FLAVOUR,PROGRAMS): the targets that run them. Those that take long come first, so
+# that no processor is idle at the end.
+runs = $(patsubst %,build/$1/%.run,$(filter $(SLOW),$2) $(filter-out $(SLOW),$2))
+SLOW = threads/claims threads/hammer threads/waiting threads/lanes unit/btree fuzz/store crash/kill \
+       $(addprefix conformance/,uniformity conformance differential files many) \
+       $(addprefix faults/,allocations damage salvage disk files)
 
 define flavour
 build/$1/%.o: %.c
@@ -73,8 +119,11 @@ build/$1/%: build/$1/tests/%.o $$(SOURCES:%.c=build/$1/%.o)
 build/$1/%.run: build/$1/%
 	@scripts/quietly.sh "$1 $$*" $$(RUN_$1) $$< $$(ARGS_$$(firstword $$(subst /, ,$$*)))
 endef
-$(foreach f,release asan tsan coverage,$(eval $(call flavour,$f,$$(CC))))
+$(foreach f,release shared asan tsan coverage,$(eval $(call flavour,$f,$$(CC))))
 $(eval $(call flavour,fuzz,clang))
+
+# Its reader is what our own of servers' replies is compared with.
+build/%/unit/resp_hiredis: LIBS_TESTS += $(shell $(PKG_CONFIG) --libs hiredis)
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 .SECONDARY:
@@ -86,25 +135,73 @@ release: $(call runs,release,$(call programs,unit conformance faults threads)) #
 
 .PHONY: asan
 asan: $(call runs,asan,$(call programs,unit conformance)) ## C tests under AddressSanitizer and UBSan
+asan: $(call runs,asan,faults/salvage faults/salvage_beside)
 
+# It finds nothing where there is one thread only: of the unit tests these have more. (So has
+# unit/btree, a thread that frees trees; that is what threads/reclaim is about.)
 .PHONY: tsan
-tsan: $(call runs,tsan,$(call programs,threads unit)) ## C tests under ThreadSanitizer
+tsan: $(call runs,tsan,$(call programs,threads) $(addprefix unit/,options sys timer)) ## C tests under ThreadSanitizer
 
 .PHONY: coverage
 coverage: ## which branches of the library the C tests take, per file (needs gcc)
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	@$(MAKE) --no-print-directory --keep-going coverage-run || echo "some tests failed"
-	@scripts/coverage.sh build/coverage/xkv/src
+	@scripts/coverage.sh build/coverage/xkv/src/*
 
 .PHONY: coverage-run
 coverage-run: $(call runs,coverage,$(call programs,unit conformance faults threads))
 
+# --- Beside servers -------------------------------------------------------------
+
+SERVER_KINDS ?= redis valkey cluster
+# Those that are not about files; each has servers of its own.
+SERVER_PROGRAMS = $(addprefix conformance/,claims conformance differential exchange exchange_text \
+                      insight many order seeds single stores uniformity waiting)
+
+# A server whose time of day is the test's: a library that is loaded into it.
+build/servers/clock.so: tests/servers/clock.c
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 -D_DEFAULT_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
+
+define beside
+build/release/%.$1: build/release/% build/servers/clock.so
+	@scripts/quietly.sh "$1 $$*" scripts/servers.sh run $1 -- $$<
+endef
+$(foreach k,redis valkey cluster valkey-cluster replica sentinel,$(eval $(call beside,$k)))
+
+# The same with stores of several partitions: beside cluster-3 they have three.
+define spread
+build/release/%.$1: build/release/% build/servers/clock.so
+	@XKV_PARTITIONS=$(lastword $(subst -, ,$1)) \
+	    scripts/quietly.sh "$1 $$*" scripts/servers.sh run $(firstword $(subst -, ,$1)) -- $$<
+endef
+SPREAD_KINDS ?= redis-3 redis-64 cluster-3
+$(foreach k,$(SPREAD_KINDS),$(eval $(call spread,$k)))
+
+.PHONY: servers
+servers: $(foreach k,$(SERVER_KINDS),$(patsubst %,build/release/%.$k,$(SERVER_PROGRAMS)))
+servers: $(foreach k,$(SPREAD_KINDS),$(patsubst %,build/release/%.$k,$(SERVER_PROGRAMS)))
+servers: $(patsubst %,build/release/faults/servers_memory.%,$(filter redis redis-3,$(SERVER_KINDS) $(SPREAD_KINDS)))
+servers: $(patsubst %,build/release/faults/servers.%,$(filter redis valkey,$(SERVER_KINDS))) ## C tests of stores on servers (SERVER_KINDS="redis valkey cluster")
+
+# What takes as long as one asks for is given that long before it counts as hanging.
 .PHONY: crash
+crash: export TEST_TIMEOUT = $(shell echo $$((900 + 5 * $(CRASH_CYCLES))))
 crash: $(call runs,release,$(call programs,crash)) ## kill writers, reopen, compare (CRASH_CYCLES=200)
 
+# A fuzzer begins with its kept inputs, where there are any; what it finds goes to build/.
+CORPUS    = $(wildcard tests/fuzz/corpus/$(notdir $*))
+ARGS_fuzz = -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+            $(if $(CORPUS),$(shell mkdir -p build/$(CORPUS))build/$(CORPUS) $(CORPUS))
+
 .PHONY: fuzz
-fuzz: ARGS_fuzz = -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1
+fuzz: export TEST_TIMEOUT = $(shell echo $$((900 + $(FUZZ_SECONDS))))
 fuzz: $(call runs,fuzz,$(call programs,fuzz)) ## feed random input to the parsers (FUZZ_SECONDS=60)
+
+.PHONY: long
+long: export XKV_DRAWS = 1000
+long: export XKV_OPERATIONS = 1000000
+long: $(call runs,release,conformance/uniformity conformance/differential) ## what chance chooses, by a million draws; a million random operations per backend
 
 .PHONY: linear
 linear: ## check that concurrent calls are linearizable: 1,000 histories per backend
@@ -123,6 +220,49 @@ build/release/$1/%: build/release/$1/%.o build/libxkv.a
 	@$$(CC) $$(CFLAGS_release) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach d,examples/c bench,$(eval $(call stranger,$d)))
+
+# --- Installing -------------------------------------------------------------------
+
+VERSION = $(shell sed -n 's/^.define XKV_VERSION "\(.*\)"$$/\1/p' xkv/include/xkv.h)
+
+# What the tool writes about itself, and what programs ask about the library.
+build/share/xkv.1: ABOUT = man
+build/share/xkv.bash: ABOUT = bash
+build/share/_xkv: ABOUT = zsh
+build/share/xkv.1 build/share/xkv.bash build/share/_xkv: build/xkv
+	@mkdir -p $(@D)
+	@$< --generate $(ABOUT) >$@
+
+.PHONY: build/share/xkv.pc
+build/share/xkv.pc: cli/xkv.pc.in
+	@mkdir -p $(@D)
+	@sed -e 's#@PREFIX@#$(PREFIX)#' -e 's#@VERSION@#$(VERSION)#' $< >$@
+
+# Where each file goes, which it is, and its mode.
+INSTALLED = \
+    bin/xkv:build/xkv:755 \
+    include/xkv.h:xkv/include/xkv.h:644 \
+    lib/libxkv.a:build/libxkv.a:644 \
+    lib/$(SONAME):build/$(SONAME):755 \
+    lib/pkgconfig/xkv.pc:build/share/xkv.pc:644 \
+    share/man/man1/xkv.1:build/share/xkv.1:644 \
+    share/bash-completion/completions/xkv:build/share/xkv.bash:644 \
+    share/zsh/site-functions/_xkv:build/share/_xkv:644
+SHARED_LINK = lib/$(subst .0,,$(SONAME))
+
+part = $(word $2,$(subst :, ,$1))
+
+.PHONY: install
+install: $(foreach f,$(INSTALLED),$(call part,$f,2)) ## install the tool and the C library (PREFIX=/usr/local, DESTDIR=)
+	@for file in $(INSTALLED); do \
+	    to="$(DESTDIR)$(PREFIX)/$${file%%:*}"; what=$${file#*:}; \
+	    mkdir -p "$${to%/*}" && install -m "$${what#*:}" "$${what%:*}" "$$to" || exit; \
+	done
+	@ln -sf $(SONAME) "$(DESTDIR)$(PREFIX)/$(SHARED_LINK)"
+
+.PHONY: uninstall
+uninstall: ## remove what install has put there
+	@cd "$(DESTDIR)$(PREFIX)" && rm -f $(foreach f,$(INSTALLED),$(call part,$f,1)) $(SHARED_LINK)
 
 # --- everything else ------------------------------------------------------------
 
@@ -160,16 +300,26 @@ types: ## check index.d.ts and the scripts with TypeScript
 check: ## formatting, warnings, exported symbols, dependencies
 	@scripts/check.sh
 
+.PHONY: scripts
+scripts: ## make the header of the scripts that servers run, of xkv/src/remote/scripts/*.lua
+	@scripts/lua.sh
+
+.PHONY: shape
+shape: ## the rooms of the library, what they include, and what has become long
+	@scripts/shape.sh
+
+BENCHES = $(addprefix build/release/bench/,libxkv files servers)
+
 # K6=path adds a column: another k6 whose scripts can import "k6/x/kv".
 K6 ?=
 
 .PHONY: bench
-bench: setup-bench all build/release/bench/libxkv ## measure (seven minutes; K6=path: another k6 beside ours, twice that)
-	@$(MAKE) --no-print-directory build/bench/k6-redis || echo "not built; measuring without Redis"
+bench: setup-bench all $(BENCHES) ## measure (nine minutes; K6=path: another k6 beside ours, twice that)
+	@$(MAKE) --no-print-directory build/bench/k6-redis build/bench/callers || echo "not built; measuring without Redis"
 	@bench/run.sh ./k6 $(K6)
 
 .PHONY: bench-quick
-bench-quick: all build/release/bench/libxkv ## measure roughly (a minute; K6=path)
+bench-quick: all $(BENCHES) ## measure roughly (a minute; K6=path)
 	@bench/run.sh --quick ./k6 $(K6)
 
 .PHONY: bench-charts
@@ -184,6 +334,10 @@ setup-bench:
 build/bench/k6-redis: bench/redis/go.mod bench/redis/go.sum bench/redis/main.go
 	@mkdir -p $(@D)
 	cd bench/redis && go build -o ../../$@ .
+
+build/bench/callers: bench/redis/go.mod bench/redis/go.sum $(wildcard bench/redis/callers/*.go)
+	@mkdir -p $(@D)
+	cd bench/redis && go build -o ../../$@ ./callers
 
 .PHONY: clean
 clean: ## remove what was built

@@ -25,34 +25,58 @@ clang_format() {
     files '*.[ch]' | xargs clang-format --dry-run -Werror
 }
 
-# warnings COMPILER: compiles the library, and the public header by itself.
+# warnings COMPILER: compiles the library, the tool, and the public header by itself.
 warnings() {
     local compiler=$1 file libs
     local flags=(-std=c11 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
-        -Werror -Ixkv/include -Ixkv/src)
+        -Werror -Ixkv/include)
     libs=$(pkg-config --cflags lmdb)
-    for file in xkv/src/*.c; do
+    for file in xkv/src/*/*.c; do
         # shellcheck disable=SC2086 # a list
-        "$compiler" "${flags[@]}" $libs -c -o /dev/null "$file" || return 1
+        "$compiler" "${flags[@]}" -Ixkv/src $libs -c -o /dev/null "$file" || return 1
+    done
+    for file in cli/*.c; do # without the library's own headers
+        "$compiler" "${flags[@]}" -c -o /dev/null "$file" || return 1
     done
     echo '#include "xkv.h"' | "$compiler" "${flags[@]}" -fsyntax-only -x c -
 }
 gcc_warnings() { warnings gcc; }
 clang_warnings() { warnings clang; }
 
+# Rooms of the library include only what lies below them; files end somewhere.
+layers() { scripts/shape.sh layers; }
+file_lengths() { scripts/shape.sh file_lengths; }
+
+# What a build compiles is what the scripts of servers say.
+lua_header() { scripts/lua.sh --check; }
+
 # What only some compilers have stands in two files, where it can be left out.
 no_extensions() {
     local file libs
-    if grep -nE '__(builtin_|asm|attribute__|typeof|int128)' xkv/include/*.h xkv/src/*.[ch] |
-        grep -vE '^xkv/src/(internal.h|rwlock.c):'; then
+    if grep -nE '__(builtin_|asm|attribute__|typeof|int128)' xkv/include/*.h xkv/src/*/*.[ch] cli/*.[ch] |
+        grep -vE '^xkv/src/base/(config.h|rwlock.c):'; then
         return 1
     fi
     libs=$(pkg-config --cflags lmdb)
-    for file in xkv/src/*.c; do
+    for file in xkv/src/*/*.c; do
         # shellcheck disable=SC2086 # a list
         gcc -std=c11 -pedantic-errors -Wall -Wextra -Werror -DXKV_NO_EXTENSIONS -Ixkv/include \
             -Ixkv/src $libs -fsyntax-only "$file" || return 1
     done
+}
+
+# What a system has of its own is asked for in base/sys_*.c and cli/terminal.c only, so that
+# another system is another file there. These are the headers that the C standard does not have, and two of
+# it whose contents are not the same everywhere; and threads, whose header others see.
+system_headers() {
+    local names='errno|time|aio|dirent|dlfcn|fcntl|glob|grp|iconv|io|langinfo|libgen|locale|netdb'
+    names+='|poll|process|pthread|pwd|sched|semaphore|share|signal|spawn|strings|threads|unistd'
+    names+='|windows|winsock2|xlocale'
+    local include="#[[:space:]]*include[[:space:]]*<([a-z0-9_]+/.*|($names)\.h)>"
+    if grep -nE "$include|\bpthread_" xkv/include/*.h xkv/src/*.[ch] xkv/src/*/*.[ch] cli/*.[ch] |
+        grep -vE '^(xkv/src/base/(sys_[a-z]+\.c|monitor\.h)|cli/(terminal|tls)\.c):'; then
+        return 1
+    fi
 }
 
 # xkv.h is for C++ too.
@@ -110,19 +134,26 @@ if (($#)); then
     exit
 fi
 
-failures=0
-for name in go_format clang_format gcc_warnings clang_warnings no_extensions cplusplus_header \
-    exported_symbols build_without_cgo no_replace; do
-    scripts/quietly.sh "$name" scripts/check.sh "$name" || failures=$((failures + 1))
-done
+# As many at once as there are processors, the longest first.
+readonly checks=(gcc_warnings clang_warnings exported_symbols build_without_cgo no_extensions clang_format go_format
+    system_headers cplusplus_header layers file_lengths lua_header no_replace)
 
-out=$(scripts/quietly.sh vulnerabilities scripts/check.sh vulnerabilities)
+told=$(mktemp)
+trap 'rm -f "$told"' EXIT
+scripts/quietly.sh vulnerabilities scripts/check.sh vulnerabilities >"$told" &
+online=$!
+failures=0
+printf '%s\n' "${checks[@]}" |
+    xargs -P "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)" -I NAME \
+        scripts/quietly.sh NAME scripts/check.sh NAME || failures=1
+
+wait "$online"
 case $? in
-0) echo "$out" ;;
+0) cat "$told" ;;
 "$NOT_RUN") echo "    not run vulnerabilities: their database cannot be reached from here" ;;
 *)
-    echo "$out"
-    failures=$((failures + 1))
+    cat "$told"
+    failures=1
     ;;
 esac
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# coverage.sh FOLDER: how much of each source file ran, from what gcc's --coverage
-# left in FOLDER. A branch counts when it was taken: of each condition, even within
+# coverage.sh FOLDER…: how much of each source file ran, from what gcc's --coverage
+# left in them. A branch counts when it was taken: of each condition, even within
 # an expression, there are two.
 set -euo pipefail
 
-gcov --no-output --branch-probabilities --object-directory "$1" "$1"/*.gcda |
+for folder; do gcov --no-output --branch-probabilities --object-directory "$folder" "$folder"/*.gcda; done |
     awk -F "[':%]" '
         /^File / { file = $2 ~ /^xkv\/src\/.*\.c$/ ? $2 : ""; sub(/.*\//, "", file) }
         !file { next }

@@ -1,24 +1,32 @@
 #!/usr/bin/env bash
-# quietly.sh NAME COMMAND...: runs COMMAND and prints one line, NAME and the
-# time it took; if it fails also the end of what it printed. TEST_TIMEOUT
-# (seconds) ends a command that hangs.
+# quietly.sh NAME COMMAND...: runs COMMAND and prints one line, NAME, the time it
+# took, and which tests were skipped; if it fails also the end of what it printed.
+# A command that hangs is ended after TEST_TIMEOUT seconds, where there is a
+# timeout(1).
 set -uo pipefail
 
 name=$1
 shift
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+seconds=${TEST_TIMEOUT:-900}
 limit=()
 if command -v timeout >/dev/null; then
-    limit=(timeout --kill-after=10 "${TEST_TIMEOUT:-900}")
+    limit=(timeout --kill-after=10 "$seconds")
 fi
 SECONDS=0
 ${limit[@]+"${limit[@]}"} "$@" >"$log" 2>&1 </dev/null
 status=$?
 if ((status == 0)); then
-    printf '    ok      %-40s %4d s\n' "$name" "$SECONDS"
+    skipped=$(sed -n 's/^\[  SKIPPED \] \([a-z_]*\)$/\1/p' "$log" | sort -u | tr '\n' ' ')
+    grep '^    not run ' "$log" ||
+        printf '    ok      %-40s %4d s%s\n' "$name" "$SECONDS" "${skipped:+, skipped: $skipped}"
 else
-    printf '    FAILED  %-40s %4d s, exit status %d\n' "$name" "$SECONDS" "$status"
+    why="exit status $status"
+    if ((SECONDS >= seconds && (status == 124 || status == 137))); then
+        why="hangs"
+    fi
+    printf '    FAILED  %-40s %4d s, %s\n' "$name" "$SECONDS" "$why"
     tail -n 60 "$log" | sed 's/^/    | /'
 fi
 exit "$status"

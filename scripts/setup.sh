@@ -3,7 +3,7 @@
 # quick when all are there.
 #
 #   scripts/setup.sh build    what building k6 needs
-#   scripts/setup.sh test     that, and what the tests need
+#   scripts/setup.sh test     that, and what the tests need; servers, where they can be had
 #   scripts/setup.sh bench    what building and measuring need
 #   scripts/setup.sh check    installs nothing: fails if building needs more
 set -euo pipefail
@@ -44,10 +44,12 @@ want_for_build() {
 want_for_test() {
     want libcmocka-dev cmocka library cmocka
     want libxxhash-dev xxhash library libxxhash
+    want libhiredis-dev hiredis library hiredis
     want clang llvm have clang
     want clang-format clang-format have clang-format
     want nodejs node have node
     want npm node have npm
+    want python3 python3 have python3
 }
 
 want_for_bench() {
@@ -126,6 +128,7 @@ test)
         brew_missing=(llvm)
         install_missing
     fi
+    "${BASH_SOURCE%/*}/servers.sh" setup
     ;;
 bench)
     want_for_build

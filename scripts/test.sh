@@ -14,10 +14,13 @@ export K6_NO_USAGE_REPORT=true
 # The same random choices each time, so that a failure is about the change and
 # not about luck. To look further: XKV_SEED=$RANDOM KV_SEED=$RANDOM make test
 export XKV_SEED=${XKV_SEED:-20261123} KV_SEED=${KV_SEED:-20261123}
-export CGO_ENABLED=1
+export CGO_ENABLED=1 FUZZ_SECONDS=${FUZZ_SECONDS:-20}
 
-jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-make=(make --no-print-directory --keep-going "--jobs=$jobs")
+# Most C tests wait for the disk for most of their time, so there are more at once than processors;
+# what never waits, such as fuzzers, sets jobs by itself.
+processors=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+jobs=$((processors + (processors + 1) / 2))
+make=(make --no-print-directory --keep-going)
 if [[ $(make --help) == *--output-sync* ]]; then
     make+=(--output-sync=target)
 fi
@@ -76,7 +79,7 @@ c_tests() {
             return 1
         fi
     done
-    "${make[@]}" "$target"
+    "${make[@]}" "--jobs=$jobs" "$target"
 }
 
 # What go test prints, without packages that have no tests and with an end.
@@ -86,7 +89,7 @@ go_test() {
 
 go_tests() {
     local packages
-    packages=$(go list ./... | grep -v '/tests/js$') || return 1
+    packages=$(go list ./... | grep -vE '/tests/(js|cli)$') || return 1
     # shellcheck disable=SC2086 # a list
     go_test $packages
 }
@@ -95,14 +98,43 @@ js_tests() {
     K6_BINARY=$PWD/k6 go_test -count=1 ./tests/js
 }
 
-step "build k6" "${make[@]}" all || finish
+# A module of its own, so that bbolt is no dependency of the extension.
+bolt_tests() {
+    (cd tests/bolt && go_test -count=1 ./...)
+}
+
+# Stores on servers: the C tests that are about no files, and linearizability. All of them beside
+# one server, some beside the others; the differential test with fewer operations than by itself.
+server_tests() {
+    local kind status=0 some="claims single many order differential"
+    export XKV_OPERATIONS=${XKV_OPERATIONS:-20000}
+    "${make[@]}" "--jobs=$jobs" servers SERVER_KINDS=redis SPREAD_KINDS= || status=1
+    "${make[@]}" "--jobs=$jobs" servers SERVER_KINDS="valkey cluster" SPREAD_KINDS=cluster-3 \
+        SERVER_PROGRAMS="$(printf 'conformance/%s ' $some)" || status=1
+    for kind in redis cluster; do
+        scripts/quietly.sh "$kind linear" scripts/servers.sh run "$kind" -- \
+            go test -count=1 -v -run Linearizable ./tests/linear || status=1
+    done
+    return "$status"
+}
+
+tool_tests() {
+    K6_BINARY=$PWD/k6 XKV_BINARY=$PWD/build/xkv go_test -count=1 ./tests/cli && tests/install.sh
+}
+
+step "build k6" "${make[@]}" "--jobs=$jobs" all || finish
+step "xkv tool" tool_tests
 step "C tests" c_tests release tests/unit tests/conformance tests/faults tests/threads
 step "C tests, sanitized (asan, ubsan)" c_tests asan tests/unit tests/conformance
-step "C tests, threads (tsan)" c_tests tsan tests/threads tests/unit
+step "C tests, threads (tsan)" c_tests tsan tests/threads
+step "servers (redis, valkey, cluster)" server_tests
+step "formats, beside Python's and Node.js's" tests/formats/oracle.sh
 step "crash tests" c_tests crash tests/crash
+jobs=$processors step "fuzzing, 20 s each" c_tests fuzz tests/fuzz
 step "C examples" c_tests examples-c examples/c
 step "go vet" go vet ./...
 step "Go tests" go_tests
+step "BoltDB files" bolt_tests
 step "k6 tests" js_tests
 step "examples" tests/examples.sh ./k6
 step "README scripts" tests/readme.sh ./k6
