@@ -42,13 +42,16 @@ declare module "k6/x/kv" {
    *   `InvalidSerializationError` - an option is unknown, of the wrong type or
    *   out of its range.
    * @throws `KVOptionsConflictError` - the store is open with another value of
-   *   an option; the message says which.
+   *   an option, or a server has it with another; the message says which.
    * @throws `DiskPathError` - the path is a directory, a device or a symbolic
    *   link, or its parent cannot be used.
    * @throws `DiskStoreOpenError` - the file is not a store of this module, was
    *   written with another serialization, is missing (with `disk.readOnly`),
    *   or another process has it open for writing.
    * @throws `DiskStoreCorruptError` - the file is truncated or damaged.
+   * @throws `ServerUnavailableError` - no server was there within `redis.timeout`, or it
+   *   refuses; also if it does not know user or password.
+   * @throws `StoreLostError` - the server has only a part of the store.
    *
    * @example
    * ```js
@@ -75,7 +78,7 @@ declare module "k6/x/kv" {
   // --- options -------------------------------------------------------------
 
   /** Where a store lives. */
-  export type Backend = "disk" | "memory";
+  export type Backend = "disk" | "memory" | "redis";
 
   /** What the values of a store are; see {@link OpenKvOptions.serialization}. */
   export type Serialization = "json" | "string" | "binary";
@@ -88,13 +91,16 @@ declare module "k6/x/kv" {
     /**
      * - `"disk"`: one file, which is still there in the next run.
      * - `"memory"`: gone when k6 ends.
+     * - `"redis"`: on a Redis or Valkey server, where many k6 processes use it at once;
+     *   see {@link OpenKvOptions.url}. What is different there stands in docs/API.md,
+     *   "Stores on servers".
      *
      * @defaultValue `"disk"`
      */
     backend?: Backend | null;
 
     /**
-     * Memory only: which store. Several may be open at once, one for each name.
+     * Memory and servers: which store. Several may be open at once, one for each name.
      *
      * With a store on disk it is refused: {@link OpenKvOptions.path} is what
      * tells those apart.
@@ -110,8 +116,8 @@ declare module "k6/x/kv" {
      * directories are created; the file gets mode 0600 and a lock file beside it,
      * whose name has `-lock` at the end.
      *
-     * It has no effect in memory, where {@link OpenKvOptions.name} is what tells
-     * stores apart.
+     * It has no effect in memory and on servers, where {@link OpenKvOptions.name} is
+     * what tells stores apart.
      *
      * @defaultValue `"./.k6.kv"`
      */
@@ -146,6 +152,27 @@ declare module "k6/x/kv" {
      * @defaultValue none: every run chooses anew
      */
     seed?: number | null;
+
+    /**
+     * Servers only: where they are.
+     *
+     * - `"redis://host:6379/0"`, with `user:password@` before the host if need be;
+     *   `"rediss://…"` is the same through TLS;
+     * - `"redis://host1:6379,host2:6379"`: nodes of a cluster, one or more;
+     * - `"redis+sentinel://host1:26379,host2:26379/mymaster"`: sentinels, and what they
+     *   call the master;
+     * - `"unix:///run/redis.sock?db=0"`: a socket on this machine.
+     *
+     * User and password are percent-encoded; no message or metric shows them. To
+     * keep them out of scripts leave `url` out, or name a variable in
+     * {@link RedisOptions.passwordEnv}.
+     *
+     * @defaultValue the variable `K6_KV_REDIS_URL` in the environment of the k6 process
+     */
+    url?: string | null;
+
+    /** Options of stores on servers. */
+    redis?: RedisOptions | null;
 
     /** Options of the memory backend. */
     memory?: MemoryOptions | null;
@@ -235,6 +262,80 @@ declare module "k6/x/kv" {
     mlock?: boolean | null;
   }
 
+  /** The field `redis` of {@link OpenKvOptions}. */
+  export interface RedisOptions {
+    /**
+     * How many parts a new store is made of, 1 to 64, which a cluster spreads over
+     * its nodes. All that open the store must give the same.
+     *
+     * @defaultValue `1`
+     */
+    partitions?: number | null;
+
+    /**
+     * How long a call may wait for a server, at most a day, before it rejects with
+     * ServerUnavailableError or OutcomeUnknownError.
+     *
+     * @defaultValue `5000`
+     */
+    timeout?: Duration | null;
+
+    /**
+     * How many replicas must have a write before it is acknowledged: 0 to 16.
+     *
+     * @defaultValue `0`
+     */
+    replicas?: number | null;
+
+    /**
+     * Who to be on the server, if the URL does not say so.
+     *
+     * @defaultValue the user of the URL
+     */
+    username?: string | null;
+
+    /**
+     * The name of the variable, in the environment of the k6 process, that holds the
+     * password.
+     *
+     * @defaultValue none: the password of the URL, if it has one
+     */
+    passwordEnv?: string | null;
+
+    /** Options for URLs that start with `rediss://`. */
+    tls?: TlsOptions | null;
+  }
+
+  /** The field `tls` of {@link RedisOptions}. */
+  export interface TlsOptions {
+    /**
+     * A file of the certificates to trust, in PEM.
+     *
+     * @defaultValue those that the system trusts
+     */
+    ca?: string | null;
+
+    /** A file of the client's own certificate, in PEM; `key` goes with it. */
+    cert?: string | null;
+
+    /** The file of its private key, in PEM. */
+    key?: string | null;
+
+    /**
+     * What the server's certificate must be for.
+     *
+     * @defaultValue the host of the URL
+     */
+    serverName?: string | null;
+
+    /**
+     * Takes whatever certificate the server has: for tests of your own only.
+     *
+     * @defaultValue `false`
+     */
+    insecure?: boolean | null;
+  }
+
   /** The field `metrics` of {@link OpenKvOptions}. */
   export interface MetricsOptions {
     /**
@@ -250,7 +351,7 @@ declare module "k6/x/kv" {
   }
 
   /**
-   * Options of {@link KV.randomKey}, {@link KV.popRandom}, {@link KV.count} and
+   * Options of {@link KV.randomKey}, {@link KV.randomEntry}, {@link KV.count} and
    * {@link KV.allocationStats}.
    */
   export interface PrefixOptions {
@@ -310,13 +411,36 @@ declare module "k6/x/kv" {
     unique?: boolean | null;
   }
 
+  /** What the methods share that wait: those that pop or claim one key. */
+  export interface WaitOptions {
+    /**
+     * How long to wait if there is nothing to be had: at most a day. Who has
+     * waited longest is served first; on servers it is whoever asks first, and a call
+     * that waits asks again up to every 200 ms. When the time is over, the result is null.
+     *
+     * A call that waits keeps its iteration open; later calls of the same VU
+     * overtake it. It rejects with OperationCanceledError when its VU ends, with
+     * StoreClosedError after {@link KV.close}, and with InitContextError at the
+     * top level of a script.
+     *
+     * @defaultValue `0`, not to wait
+     */
+    timeout?: Duration | null;
+  }
+
+  /** Options of {@link KV.popRandom}. */
+  export interface PopRandomOptions extends PrefixOptions, WaitOptions {}
+
+  /** Options of {@link KV.popNext}. */
+  export interface PopNextOptions extends PrefixOptions, WaitOptions {}
+
   /** Options of {@link KV.popRandomMany}. */
   export interface PopRandomManyOptions extends PrefixOptions {
     /** How many entries at most: 1 to 1,000,000. */
     count: number;
   }
 
-  /** Options of {@link KV.claimKey}. */
+  /** What the methods share that claim. */
   export interface ClaimOptions {
     /**
      * Who claims, for people and logs: at most 256 bytes.
@@ -335,11 +459,23 @@ declare module "k6/x/kv" {
     ttl?: Duration | null;
   }
 
+  /** Options of {@link KV.claimKey}. */
+  export interface ClaimKeyOptions extends ClaimOptions, WaitOptions {}
+
   /** Options of {@link KV.claimRandom}. */
-  export interface ClaimRandomOptions extends ClaimOptions, PrefixOptions {}
+  export interface ClaimRandomOptions extends ClaimOptions, PrefixOptions, WaitOptions {}
+
+  /** Options of {@link KV.claimNext}. */
+  export interface ClaimNextOptions extends ClaimOptions, PrefixOptions, WaitOptions {}
+
+  /** Options of {@link KV.claimForOwner}. */
+  export interface ClaimForOwnerOptions extends ClaimOptions, PrefixOptions, WaitOptions {
+    /** Whose claim it is, by which it is found again: 1 to 256 bytes. */
+    owner: string;
+  }
 
   /** Options of {@link KV.claimRandomMany}. */
-  export interface ClaimRandomManyOptions extends ClaimRandomOptions {
+  export interface ClaimRandomManyOptions extends ClaimOptions, PrefixOptions {
     /** How many claims at most: 1 to 1,000,000. */
     count: number;
   }
@@ -384,6 +520,143 @@ declare module "k6/x/kv" {
      */
     includeCurrentOnMismatch?: boolean | null;
   }
+
+  /** What the methods share that read or write a file. */
+  export interface FileOptions {
+    /**
+     * The file: relative to the directory that k6 was started in, not to the
+     * script, or a file URL. `import.meta.resolve("./users.csv")` names a file
+     * beside the script. `~` is not expanded.
+     */
+    fileName: string;
+  }
+
+  /** Options of {@link KV.backup}. */
+  export interface BackupOptions {
+    /**
+     * Where to put the copy; see {@link FileOptions.fileName}.
+     *
+     * @defaultValue `"./.k6.kv"`
+     */
+    fileName?: string | null;
+
+    /** Accepted for scripts that set it, without effect: writes go on anyway. */
+    allowConcurrentWrites?: boolean | null;
+  }
+
+  /** Options of {@link KV.restore}. */
+  export interface RestoreOptions {
+    /**
+     * What to read; see {@link FileOptions.fileName}.
+     *
+     * @defaultValue `"./.k6.kv"`
+     */
+    fileName?: string | null;
+
+    /** Refuse a file with more entries; 0: any number. Default: any. */
+    maxEntries?: number | null;
+
+    /** Refuse a file with more bytes in keys and values; 0: any number. Default: any. */
+    maxBytes?: number | null;
+  }
+
+  /** Options of {@link KV.exportJSONL}. */
+  export interface ExportJSONLOptions extends FileOptions, PrefixOptions {
+    /**
+     * At most so many entries, the first in the order of the keys; 0, less or
+     * nothing means all. Default: all.
+     */
+    limit?: number | null;
+  }
+
+  /** Options of {@link KV.exportCSV}. */
+  export interface ExportCSVOptions extends ExportJSONLOptions {
+    /**
+     * Which members of the values become columns, in this order: at least one,
+     * and none twice.
+     */
+    columns: Keys;
+
+    /**
+     * What stands between the cells: one character.
+     *
+     * @defaultValue `","`
+     */
+    delimiter?: string | null;
+
+    /**
+     * Whether the key comes first, as column `key`. Then no other column may have
+     * that name.
+     *
+     * @defaultValue `true`
+     */
+    includeKey?: boolean | null;
+  }
+
+  /** Options of {@link KV.importJSONL}. */
+  export interface ImportJSONLOptions extends FileOptions {
+    /** What to put before each key. Default: `""`, nothing. */
+    prefix?: string | null;
+
+    /** At most so many records; 0, less or nothing means all. Default: all. */
+    limit?: number | null;
+
+    /**
+     * How many records are stored in one step: 1 to 10,000.
+     *
+     * @defaultValue `1000`
+     */
+    batchSize?: number | null;
+  }
+
+  /** How {@link KV.importCSV} and {@link KV.validateCSV} read a file. */
+  export interface CSVOptions {
+    /**
+     * What stands between the cells: one character.
+     *
+     * @defaultValue `","`
+     */
+    delimiter?: string | null;
+
+    /**
+     * Whether the first row names the columns. Without, they are called `"0"`,
+     * `"1"`, …
+     *
+     * @defaultValue `true`
+     */
+    hasHeader?: boolean | null;
+
+    /**
+     * Whether cells become what they look like: numbers, true, false, and null
+     * where they are empty. By default every cell is a string. Integers of more
+     * than 15 digits stay strings: scripts would lose some of them.
+     *
+     * @defaultValue `false`
+     */
+    types?: boolean | null;
+  }
+
+  /**
+   * Where the keys of rows come from: the cells of a column, by its name, or the
+   * number of the row, from 1 and in ten digits.
+   */
+  export type CSVKeys =
+    | { keyColumn: string; keys?: null }
+    | { keys: "row"; keyColumn?: null };
+
+  /** Options of {@link KV.importCSV}: `keyColumn` or `keys` must be there. */
+  export type ImportCSVOptions = ImportJSONLOptions & CSVOptions & CSVKeys;
+
+  /** Options of {@link KV.validateJSONL}. */
+  export interface ValidateJSONLOptions extends FileOptions {
+    /** Look at so many records at most; 0, less or nothing means all. Default: all. */
+    limit?: number | null;
+  }
+
+  /** Options of {@link KV.validateCSV}. With `keyColumn` it checks the keys, too. */
+  export type ValidateCSVOptions = ValidateJSONLOptions &
+    CSVOptions &
+    (CSVKeys | { keyColumn?: null; keys?: null });
 
   type WithoutCurrent = { includeCurrentOnMismatch?: false | null };
 
@@ -581,7 +854,7 @@ declare module "k6/x/kv" {
     };
     /** The key index; null without `trackKeys`. */
     index: IndexStats | null;
-    /** The file; null in memory. */
+    /** The file; null in memory and on servers. */
     disk: DiskStats | null;
   }
 
@@ -629,6 +902,68 @@ declare module "k6/x/kv" {
     /** Whether it was opened with `trackKeys`. */
     trackKeys: boolean;
   }
+
+  /** What {@link KV.backup} resolves to. */
+  export interface BackupResult {
+    /** How many entries the copy has. */
+    totalEntries: number;
+    /** How large its file is. */
+    bytesWritten: number;
+    /** Whether the copy is not the state of one moment: only of stores on servers. */
+    bestEffort: boolean;
+    /** What to know about such a copy, else `""`. */
+    warning: string;
+  }
+
+  /** What {@link KV.restore} resolves to. */
+  export interface RestoreResult {
+    /** How many entries the store has now. */
+    totalEntries: number;
+  }
+
+  /** What {@link KV.exportJSONL} and {@link KV.exportCSV} resolve to. */
+  export interface ExportResult {
+    /** How many entries were written. */
+    exported: number;
+    /** The `fileName`, as it was given. */
+    fileName: string;
+    /** How large the file is. */
+    bytesWritten: number;
+  }
+
+  /** What {@link KV.importJSONL} and {@link KV.importCSV} resolve to. */
+  export interface ImportResult {
+    /** How many records or rows were stored; two with the same key count twice. */
+    imported: number;
+    /** The `fileName`, as it was given. */
+    fileName: string;
+    /** How many bytes of the file were used. */
+    bytesRead: number;
+  }
+
+  /** What {@link KV.validateJSONL} resolves to. */
+  export type ValidateJSONLResult =
+    | { valid: true; records: number; bytesRead: number; checkedAll: boolean; firstError?: undefined }
+    | {
+        valid: false;
+        records: number;
+        bytesRead: number;
+        checkedAll: false;
+        /** What is wrong; `line` counts from 1. */
+        firstError: { line: number; name: KVErrorName; message: string };
+      };
+
+  /** What {@link KV.validateCSV} resolves to. */
+  export type ValidateCSVResult =
+    | { valid: true; rows: number; bytesRead: number; checkedAll: boolean; firstError?: undefined }
+    | {
+        valid: false;
+        rows: number;
+        bytesRead: number;
+        checkedAll: false;
+        /** What is wrong; `row` counts from 1 and does not count the header, which is 0. */
+        firstError: { row: number; name: KVErrorName; message: string };
+      };
 
   // --- values --------------------------------------------------------------
 
@@ -1002,8 +1337,8 @@ declare module "k6/x/kv" {
     size(): Promise<number>;
 
     /**
-     * Counts keys; with `trackKeys` or in memory in a time that hardly depends
-     * on how many there are.
+     * Counts keys; with `trackKeys`, in memory or on servers in a time that hardly
+     * depends on how many there are.
      *
      * @param options - Only keys with this prefix.
      */
@@ -1130,9 +1465,9 @@ declare module "k6/x/kv" {
     /**
      * Picks a key at random; every matching key has the same chance.
      *
-     * In memory, and on disk with {@link OpenKvOptions.trackKeys}, the time it
-     * takes hardly depends on how many keys there are. On disk without it, it
-     * reads through the matching keys.
+     * In memory, on servers, and on disk with {@link OpenKvOptions.trackKeys}, the
+     * time it takes hardly depends on how many keys there are. On disk without it,
+     * it reads through the matching keys.
      *
      * @param options - Which keys to choose from.
      * @returns A key, or `""` if there is none to choose from.
@@ -1148,6 +1483,44 @@ declare module "k6/x/kv" {
     randomKey(options?: PrefixOptions | null): Promise<string>;
 
     /**
+     * Picks a key as {@link KV.randomKey} does, and reads its value in the same
+     * step: nobody can delete the key in between. It stays in the store.
+     *
+     * @param options - Only keys with this prefix.
+     * @returns The entry, or null if there is none.
+     *
+     * @example
+     * ```js
+     * const user = await kv.randomEntry({ prefix: "user:" });
+     * if (user) {
+     *   console.log(user.key, user.value);
+     * }
+     * ```
+     */
+    randomEntry<T extends Stored<S> = Stored<S>>(
+      options?: PrefixOptions | null,
+    ): Promise<Entry<T> | null>;
+
+    /**
+     * Hands out the keys in order, in turn for all virtual users of this process
+     * (on servers, of all processes), and begins anew behind the last one. Each
+     * prefix has a position of its own, which lasts as long as the store is open, on
+     * servers as long as the store; nothing but this method moves it.
+     * The keys stay; whether they are claimed does not matter.
+     *
+     * @param options - Only keys with this prefix.
+     * @returns The entry, or null if there is none.
+     *
+     * @example
+     * ```js
+     * const row = await kv.nextCircular({ prefix: "row:" });
+     * ```
+     */
+    nextCircular<T extends Stored<S> = Stored<S>>(
+      options?: PrefixOptions | null,
+    ): Promise<Entry<T> | null>;
+
+    /**
      * Picks many keys at random, in random order.
      *
      * @param options - How many (required), of which keys, and whether the same
@@ -1161,12 +1534,46 @@ declare module "k6/x/kv" {
      * Takes a random key out of the store, with its value. It is one step: no
      * two virtual users get the same key. Keys that are claimed are left alone.
      *
-     * @param options - Only keys with this prefix.
+     * @param options - Only keys with this prefix, and how long to wait for one.
      * @returns The entry, or null if there is none.
      * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     * @throws `OperationCanceledError` - it waited, and its VU has ended.
+     * @throws `InitContextError` - with a timeout, at the top level of a script.
+     *
+     * @example
+     * ```js
+     * const job = await kv.popRandom({ prefix: "job:", timeout: "10s" });
+     * if (job === null) {
+     *   return; // nothing to do for ten seconds
+     * }
+     * ```
      */
     popRandom<T extends Stored<S> = Stored<S>>(
-      options?: PrefixOptions | null,
+      options?: PopRandomOptions | null,
+    ): Promise<Entry<T> | null>;
+
+    /**
+     * Takes the first key in order out of the store, with its value: what was
+     * loaded in the order of its keys is handed out in that order. It is one
+     * step: no two virtual users get the same key. Keys that are claimed are
+     * passed over.
+     *
+     * @param options - Only keys with this prefix, and how long to wait for one.
+     * @returns The entry, or null if there is none.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     * @throws `OperationCanceledError` - it waited, and its VU has ended.
+     * @throws `InitContextError` - with a timeout, at the top level of a script.
+     *
+     * @example
+     * ```js
+     * const row = await kv.popNext({ prefix: "row:" });
+     * if (row === null) {
+     *   return; // all are used
+     * }
+     * ```
+     */
+    popNext<T extends Stored<S> = Stored<S>>(
+      options?: PopNextOptions | null,
     ): Promise<Entry<T> | null>;
 
     /**
@@ -1200,13 +1607,16 @@ declare module "k6/x/kv" {
      * On disk without {@link OpenKvOptions.trackKeys} it reads through the
      * matching keys, all of them if nearly all are held.
      *
-     * @param options - Which keys to choose from, for whom, and how long.
+     * @param options - Which keys to choose from, for whom, how long, and how long
+     *   to wait for one.
      * @returns The claim, or null if there is no free key.
      * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     * @throws `OperationCanceledError` - it waited, and its VU has ended.
+     * @throws `InitContextError` - with a timeout, at the top level of a script.
      *
      * @example
      * ```js
-     * const claim = await kv.claimRandom({ prefix: "account:", ttl: 60000 });
+     * const claim = await kv.claimRandom({ prefix: "account:", ttl: "1m", timeout: "10s" });
      * if (claim !== null) {
      *   console.log(claim.key, claim.entry.value.password);
      *   await kv.releaseClaim(claim);
@@ -1218,16 +1628,56 @@ declare module "k6/x/kv" {
     ): Promise<Claim<T> | null>;
 
     /**
-     * Claims one key, which must exist: a missing one gives null for ever.
+     * {@link KV.claimRandom} on the first free key in order.
+     *
+     * @param options - Only keys with this prefix; for whom, how long, and how
+     *   long to wait for a key.
+     * @returns The claim, or null if no key is free.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     * @throws `OperationCanceledError` - it waited, and its VU has ended.
+     * @throws `InitContextError` - with a timeout, at the top level of a script.
+     */
+    claimNext<T extends Stored<S> = Stored<S>>(
+      options?: ClaimNextOptions | null,
+    ): Promise<Claim<T> | null>;
+
+    /**
+     * The claim that this method has given to this owner with exactly this prefix
+     * before, if it has not ended; it is not renewed. Else a new one, as
+     * {@link KV.claimRandom} gives it. So a virtual user finds its account again
+     * in each iteration.
+     *
+     * @param options - For whom (required); only keys with this prefix; how long a
+     *   new claim lasts, and how long to wait for a key.
+     * @returns The claim, with the value that the key has now; null if the owner
+     *   has none and no key is free.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     * @throws `OperationCanceledError` - it waited, and its VU has ended.
+     * @throws `InitContextError` - with a timeout, at the top level of a script.
+     *
+     * @example
+     * ```js
+     * const claim = await kv.claimForOwner({ prefix: "account:", owner: `VU ${__VU}`, ttl: "10m" });
+     * ```
+     */
+    claimForOwner<T extends Stored<S> = Stored<S>>(
+      options: ClaimForOwnerOptions,
+    ): Promise<Claim<T> | null>;
+
+    /**
+     * Claims one key, which must exist. With a timeout it waits for a missing
+     * key, too.
      *
      * @param key - The key.
-     * @param options - For whom, and how long.
+     * @param options - For whom, how long, and how long to wait for it.
      * @returns The claim, or null if the key is missing or held.
      * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     * @throws `OperationCanceledError` - it waited, and its VU has ended.
+     * @throws `InitContextError` - with a timeout, at the top level of a script.
      */
     claimKey<T extends Stored<S> = Stored<S>>(
       key: string,
-      options?: ClaimOptions | null,
+      options?: ClaimKeyOptions | null,
     ): Promise<Claim<T> | null>;
 
     /**
@@ -1298,6 +1748,144 @@ declare module "k6/x/kv" {
       options?: CompleteOptions | null,
     ): Promise<CompleteResult>;
 
+    // -- files --
+
+    /**
+     * Writes a copy of the store, as it is at one moment, into a file that
+     * {@link openKv} can open and {@link KV.restore} can read, whatever the
+     * backend. Nobody waits meanwhile: others go on writing. The file is replaced
+     * only when the new one is complete. Claims are not part of it.
+     *
+     * @param options - Where to put it. The store's own file is left as it is.
+     * @throws `SnapshotExportError` - there can be no file of this name: it is a
+     *   directory, a link, a device, the file of another store that is open, or is
+     *   being written by another call.
+     * @throws `SnapshotPermissionError`, `SnapshotIOError` - writing it failed.
+     *
+     * @example
+     * ```js
+     * await kv.backup({ fileName: "backups/users.kv" });
+     * ```
+     */
+    backup(options?: BackupOptions | null): Promise<BackupResult>;
+
+    /**
+     * Replaces everything in the store by what a file holds, in one step. The file
+     * is one that {@link KV.backup} has written, any other store's of this
+     * module, or a BoltDB file of another xk6-kv. All claims end; calls that wait
+     * are served.
+     *
+     * @param options - Which file, and how much it may hold.
+     * @throws `SnapshotNotFoundError`, `SnapshotPermissionError`,
+     *   `SnapshotIOError` - it is not there, or reading it failed.
+     * @throws `SnapshotReadError` - it is not a store, is damaged, has another
+     *   serialization, or is the store's own.
+     * @throws `SnapshotBudgetExceededError` - it has more than `maxEntries` or
+     *   `maxBytes` allow.
+     * @throws `ValueParseError` - a BoltDB file has what this store cannot hold.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     *   Whatever the error, nothing was changed.
+     *
+     * @example
+     * ```js
+     * await kv.restore({ fileName: "backups/users.kv" });
+     * ```
+     */
+    restore(options?: RestoreOptions | null): Promise<RestoreResult>;
+
+    /**
+     * Writes entries, in the order of their keys and as they are at one moment,
+     * to a text file with one `{"key": …, "value": …}` in each line.
+     *
+     * @param options - Which file (required), which entries, and how many at most.
+     * @throws What {@link KV.backup} does.
+     * @throws `ValueParseError` - a value that another program has stored is not
+     *   JSON; there is no new file.
+     *
+     * @example
+     * ```js
+     * await kv.exportJSONL({ fileName: "results/orders.jsonl", prefix: "order:" });
+     * ```
+     */
+    exportJSONL(options: ExportJSONLOptions): Promise<ExportResult>;
+
+    /**
+     * Writes entries whose values are objects to a CSV file with a header: a row
+     * for each, in the order of the keys and as they are at one moment. A member
+     * that is null or not there is an empty cell.
+     *
+     * @param options - Which file and which columns (both required), which
+     *   entries, and how many at most.
+     * @throws What {@link KV.backup} does.
+     * @throws `ValueParseError` - a value is no object, or a column of it an array
+     *   or an object; there is no new file.
+     * @throws `InvalidOptionsError` - also in a store with serialization binary.
+     *
+     * @example
+     * ```js
+     * await kv.exportCSV({ fileName: "orders.csv", prefix: "order:", columns: ["user", "total"] });
+     * ```
+     */
+    exportCSV(options: ExportCSVOptions): Promise<ExportResult>;
+
+    /**
+     * Stores the entries of a file as {@link KV.exportJSONL} writes it. Each batch
+     * is one step, the whole is not. Of two records with the same key the later
+     * one stays.
+     *
+     * @param options - Which file (required), what to put before the keys, how many
+     *   records at most, and how many in a batch.
+     * @throws `SnapshotNotFoundError`, `SnapshotPermissionError`,
+     *   `SnapshotReadError`, `SnapshotIOError` - it is not there, no regular
+     *   file, has changed meanwhile, or reading it failed.
+     * @throws `ValueParseError` - a record is not right; the message names line and
+     *   column. The batches before it stay.
+     * @throws `StoreReadOnlyError` - the store was opened with `disk.readOnly`.
+     */
+    importJSONL(options: ImportJSONLOptions): Promise<ImportResult>;
+
+    /**
+     * Stores the rows of a CSV file: each as an object with a string for each
+     * column, the one of the key included. Each batch is one step, the whole is
+     * not. Of two rows with the same key the later one stays.
+     *
+     * @param options - Which file, and `keyColumn` or `keys` (required); how to read
+     *   it, what to put before the keys, and how many rows.
+     * @throws What {@link KV.importJSONL} does.
+     * @throws `InvalidOptionsError` - also if there is no such column.
+     *
+     * @example
+     * ```js
+     * await kv.importCSV({
+     *   fileName: import.meta.resolve("./users.csv"),
+     *   keyColumn: "email",
+     *   prefix: "user:",
+     * });
+     * ```
+     */
+    importCSV(options: ImportCSVOptions): Promise<ImportResult>;
+
+    /**
+     * Reads a file as {@link KV.importJSONL} would, and stores nothing.
+     *
+     * @param options - Which file (required), and how many records at most.
+     * @returns Whether all is right; what is not is no error, but a result.
+     * @throws `SnapshotNotFoundError`, `SnapshotPermissionError`,
+     *   `SnapshotReadError`, `SnapshotIOError` - as {@link KV.importJSONL}.
+     */
+    validateJSONL(options: ValidateJSONLOptions): Promise<ValidateJSONLResult>;
+
+    /**
+     * Reads a file as {@link KV.importCSV} would, and stores nothing. It looks at
+     * the keys only if it is told where they are.
+     *
+     * @param options - Which file (required), how to read it, and how many rows.
+     * @returns Whether all is right; what is not is no error, but a result.
+     * @throws What {@link KV.validateJSONL} does.
+     * @throws `InvalidOptionsError` - also if there is no such column.
+     */
+    validateCSV(options: ValidateCSVOptions): Promise<ValidateCSVResult>;
+
     // -- insight --
 
     /** Tells what the store is and what it holds. */
@@ -1322,7 +1910,8 @@ declare module "k6/x/kv" {
 
     /**
      * Releases this handle at once; calls made on it later reject with
-     * StoreClosedError. May be called again. Other handles, such as those of
+     * StoreClosedError, and so does what waits ({@link WaitOptions.timeout}) once
+     * the VU has closed all its handles on the store. May be called again. Other handles, such as those of
      * other VUs, are not concerned: the last one closes the store. All handles
      * are released when k6 ends, so a script need not call this.
      */
@@ -1341,7 +1930,7 @@ declare module "k6/x/kv" {
     | "InvalidBackendError"
     /** There is no such serialization. */
     | "InvalidSerializationError"
-    /** `openKv` was called outside the init context. */
+    /** `openKv` was called outside the init context, or what waits inside it. */
     | "InitContextError"
     /** The store is open with another value of an option. */
     | "KVOptionsConflictError"
@@ -1349,6 +1938,12 @@ declare module "k6/x/kv" {
     | "SerializerError"
     /** The handle was closed. */
     | "StoreClosedError"
+    /** The server has lost the store since it was opened, or has another of its name. */
+    | "StoreLostError"
+    /** The server cannot be reached, or refuses; the call has had no effect. */
+    | "ServerUnavailableError"
+    /** The connection ended before the answer came: a write may have taken effect or not. */
+    | "OutcomeUnknownError"
     /** The store was opened with `disk.readOnly`. */
     | "StoreReadOnlyError"
     /** The disk, a quota or the memory is full; the store stays usable. */
@@ -1367,14 +1962,26 @@ declare module "k6/x/kv" {
     | "InvalidCursorError"
     /** `incrementBy` needs an integer to add. */
     | "ValueNumberRequiredError"
-    /** The stored value is not an integer, or the sum would leave 64 bits. */
+    /** The stored value is not an integer, or the sum would leave 64 bits; a file has a bad record. */
     | "ValueParseError"
     /** `reportStats` was called in the init context. */
     | "MetricsUnavailableError"
     /** The key index could not be rebuilt. */
     | "KeyListRebuildError"
-    /** Reserved for calls that the end of their VU cuts off; none is at present. */
+    /** The VU of a call with a timeout has ended; the call has had no effect. */
     | "OperationCanceledError"
+    /** The file to be read does not exist. */
+    | "SnapshotNotFoundError"
+    /** The file may not be read, or not be written. */
+    | "SnapshotPermissionError"
+    /** There can be no file of this name. */
+    | "SnapshotExportError"
+    /** The file is not one that can be read. */
+    | "SnapshotReadError"
+    /** Reading or writing the file failed, or the disk is full. */
+    | "SnapshotIOError"
+    /** The file holds more than `maxEntries` or `maxBytes` allow. */
+    | "SnapshotBudgetExceededError"
     /** A fault in this module. */
     | "InternalStoreError";
 
