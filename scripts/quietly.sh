@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # quietly.sh NAME COMMAND...: runs COMMAND and prints one line, NAME, the time it
-# took, and which tests were skipped; if it fails also the end of what it printed.
+# took, and which tests were skipped; if it fails also what failed and the end of
+# what it printed. What failed is added to the file $FAILURES, too, if that is set.
 # A command that hangs is ended after TEST_TIMEOUT seconds, where there is a
 # timeout(1).
 set -uo pipefail
@@ -26,7 +27,11 @@ else
     if ((SECONDS >= seconds && (status == 124 || status == 137))); then
         why="hangs"
     fi
-    printf '    FAILED  %-40s %4d s, %s\n' "$name" "$SECONDS" "$why"
+    {
+        printf '    FAILED  %-40s %4d s, %s\n' "$name" "$SECONDS" "$why"
+        grep -aE '^\[  ERROR   \]|^\[   LINE   \]|^\[  FAILED  \] [a-z]| does not hold|^SUMMARY' "$log" |
+            awk '!seen[$0]++' | head -n 12 | cut -c 1-300 | sed 's/^/    > /'
+    } | tee -a "${FAILURES:-/dev/null}"
     tail -n 60 "$log" | sed 's/^/    | /'
 fi
 exit "$status"

@@ -25,6 +25,11 @@ if [[ $(make --help) == *--output-sync* ]]; then
     make+=(--output-sync=target)
 fi
 
+# What single programs failed with, for the end: the beginning may be far away by then.
+FAILURES=$(mktemp)
+export FAILURES
+trap 'rm -f "$FAILURES"' EXIT
+
 passed=0
 failed=()
 wanted=("$@")
@@ -57,6 +62,7 @@ step() {
 finish() {
     printf '\n%d s in all\n' "$SECONDS"
     local name
+    cut -c 5- "$FAILURES"
     for name in ${failed[@]+"${failed[@]}"}; do
         printf 'failed: %s\n' "$name"
     done
