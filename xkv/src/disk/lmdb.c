@@ -177,6 +177,7 @@ static int guarded_commit(MDB_txn *mdb) {
 
 static int commit_write(xkv__lmdb *lmdb, xkv__lmdb_txn *own) {
     uint64_t id = mdb_txn_id(own->mdb);
+    atomic_store(&lmdb->committing, id); /* before readers may see any of it */
     int code = guarded_commit(own->mdb);
 
     own->mdb = NULL;

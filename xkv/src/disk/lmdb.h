@@ -37,10 +37,11 @@ typedef struct xkv__lmdb {
     uint64_t readers_checked_at; /* and how many pages there were */
     uint64_t pages;              /* under write_mutex: what the file has by the last commit */
 
-    xkv__mutex write_mutex; /* one write transaction at a time */
-    _Atomic bool dead;      /* a write's outcome is unknown */
-    _Atomic bool lost;      /* a write ended half way: LMDB cannot write or close any more */
-    _Atomic bool unmapped;  /* the map was lost, and LMDB must not be touched */
+    xkv__mutex write_mutex;      /* one write transaction at a time */
+    _Atomic uint64_t committing; /* the LMDB transaction whose commit began last */
+    _Atomic bool dead;           /* a write's outcome is unknown */
+    _Atomic bool lost;           /* a write ended half way: LMDB cannot write or close any more */
+    _Atomic bool unmapped;       /* the map was lost, and LMDB must not be touched */
 
     _Atomic(MDB_txn *) idle_reader[XKV__LOCK_SLOTS];
 

@@ -77,15 +77,30 @@ static int adopt_map(xkv__lmdb *lmdb, size_t known) {
 
 /* -- Readers ----------------------------------------------------------------- */
 
+/* Whether a reader has read its own commit's meta page. There are two, used in turn: if it
+ * was held up between taking the number and reading the page, that may be the page of
+ * the next commit but one, half written or not done. A commit beside it is none of these. */
+static bool is_of_its_commit(const xkv__lmdb *lmdb, MDB_txn *txn) {
+    MDB_envinfo info = {0};
+
+    atomic_thread_fence(memory_order_acquire); /* the page was read before */
+    if (lmdb->read_only)                       /* the writer is another process */
+        mdb_env_info(lmdb->env, &info);
+    else
+        info.me_last_txnid = atomic_load(&lmdb->committing);
+    return info.me_last_txnid <= mdb_txn_id(txn) + 1;
+}
+
 /* Takes the idle reader of this thread's slot, or makes one. */
 static int reader_begin(xkv__lmdb *lmdb, MDB_txn **out) {
     MDB_txn *txn = atomic_exchange(&lmdb->idle_reader[xkv__thread_slot()], NULL);
-    int code;
+    int code = txn ? mdb_txn_renew(txn) : mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn);
 
-    if (!txn)
-        return mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, out);
-    code = mdb_txn_renew(txn);
-    if (code != MDB_SUCCESS)
+    while (code == MDB_SUCCESS && !is_of_its_commit(lmdb, txn)) {
+        mdb_txn_reset(txn);
+        code = mdb_txn_renew(txn);
+    }
+    if (code != MDB_SUCCESS && txn)
         mdb_txn_abort(txn);
     *out = txn;
     return code;
@@ -125,6 +140,10 @@ static int make_reader_room(xkv__lmdb *lmdb, unsigned tries) {
 int xkv__begin_opening(xkv__lmdb *lmdb, unsigned flags, MDB_txn **txn) {
     for (unsigned tries = 0;; tries++) {
         int code = mdb_txn_begin(lmdb->env, NULL, flags, txn);
+        if (code == MDB_SUCCESS && flags == MDB_RDONLY && !is_of_its_commit(lmdb, *txn)) {
+            mdb_txn_abort(*txn);
+            continue;
+        }
         if (code != MDB_READERS_FULL && code != MDB_MAP_RESIZED)
             return xkv__fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
         int error = code == MDB_MAP_RESIZED ? adopt_map(lmdb, lmdb->map_size)
