@@ -2,6 +2,7 @@ package kv
 
 import (
 	"context"
+	"runtime"
 	"sync"
 
 	"github.com/grafana/sobek"
@@ -77,6 +78,7 @@ func (p *pendingCalls) cancel(tag uint64, call *pendingCall, h *handle) {
 func (p *pendingCalls) collect() {
 	for {
 		p.queue.Collect(p.finish)
+		runtime.Gosched()
 	}
 }
 
