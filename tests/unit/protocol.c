@@ -195,8 +195,8 @@ static void test_arguments(void **state) {
     ENDS(ID "$1\r\na\r\n$2\r\n42\r\n", .op = XKV_OP_SET, .key = LIT("a"), .value = LIT("42"));
     ENDS("$1\r\na\r\n$20\r\n-9223372036854775808\r\n$1\r\n1\r\n", .op = XKV_OP_INCREMENT_BY,
          .key = LIT("a"), .delta = INT64_MIN);
-    ENDS(ID "$0\r\n\r\n$0\r\n\r\n", .op = XKV_OP_COUNT);
-    ENDS(ID "$2\r\nab\r\n$2\r\nac\r\n", .op = XKV_OP_COUNT, .prefix = LIT("ab"));
+    ENDS(ID "$1\r\n(\r\n$1\r\n+\r\n", .op = XKV_OP_COUNT);
+    ENDS(ID "$3\r\n(ab\r\n$3\r\n(ac\r\n", .op = XKV_OP_COUNT, .prefix = LIT("ab"));
     ENDS(ID "$1\r\n-\r\n$1\r\n+\r\n$2\r\n-1\r\n", .op = XKV_OP_LIST);
     ENDS(ID "$5\r\n[\xf4\x8f\xbf\xbf\r\n$5\r\n(\xf4\x8f\xbf\xc0\r\n$1\r\n3\r\n", .op = XKV_OP_LIST,
          .prefix = LIT("\xf4\x8f\xbf\xbf"), .limit = 3);

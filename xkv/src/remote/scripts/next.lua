@@ -4,7 +4,7 @@
 -- KEYS: d, k, and r, where the key that was given last stands under the prefix. ARGV behind
 -- the id: the prefix, low, high. Key and value, or nothing
 local function first(low)
-  return redis.call('ZRANGEBYLEX', KEYS[2], low, ARGV[4], 'LIMIT', 0, 1)[1]
+  return redis.call('ZRANGEBYLEX', KEYS[2], low, ARGV[4], 'LIMIT', '0', '1')[1]
 end
 local last = redis.call('HGET', KEYS[3], ARGV[2])
 local key = last and first('(' .. last) or first(ARGV[3])
