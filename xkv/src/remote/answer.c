@@ -304,7 +304,7 @@ static bool hear_short(struct heard *heard, xkv_bytes *text) {
 }
 
 /* Takes what is before an end, and the end, off a text. False if it has none. */
-static bool cut_off(xkv_bytes *text, unsigned char end, xkv_bytes *part) {
+static bool split_off(xkv_bytes *text, unsigned char end, xkv_bytes *part) {
     const unsigned char *from = text->data;
     const unsigned char *at = text->len > 0 ? memchr(from, end, text->len) : NULL;
 
@@ -315,10 +315,10 @@ static bool cut_off(xkv_bytes *text, unsigned char end, xkv_bytes *part) {
     return true;
 }
 
-static bool cut_off_number(xkv_bytes *text, int64_t *number) {
+static bool split_number(xkv_bytes *text, int64_t *number) {
     xkv__resp_item item = {.kind = XKV__RESP_TEXT};
 
-    return cut_off(text, ' ', &item.text) && xkv__resp_integer(&item, number) && *number >= 0;
+    return split_off(text, ' ', &item.text) && xkv__resp_integer(&item, number) && *number >= 0;
 }
 
 static int answer_random_key(struct heard *heard) {
@@ -326,8 +326,8 @@ static int answer_random_key(struct heard *heard) {
     xkv_bytes key;
 
     if (hear_short(heard, &key))
-        return cut_off_number(&key, &heard->reply->number) ? xkv__reply_bytes(heard->reply, key)
-                                                           : xkv__not_ours();
+        return split_number(&key, &heard->reply->number) ? xkv__reply_bytes(heard->reply, key)
+                                                         : xkv__not_ours();
     if (!xkv__hear_array(&heard->cursor, &members) || members == 0 ||
         answer_number(heard) != XKV_OK)
         return xkv__not_ours();
@@ -352,7 +352,7 @@ static int answer_found(struct heard *heard) {
     size_t members;
 
     if (hear_short(heard, &value))
-        return cut_off(&value, KEY_END, &key) ? put_found(heard, key, value) : xkv__not_ours();
+        return split_off(&value, KEY_END, &key) ? put_found(heard, key, value) : xkv__not_ours();
     if (!xkv__hear_array(&heard->cursor, &members))
         return xkv__not_ours();
     if (members == 0)
@@ -396,8 +396,8 @@ static int put_claim_in(struct heard *heard, xkv__writer *writer, xkv_bytes text
     xkv__told_claim claim = {0};
     int64_t token, deadline;
 
-    if (!cut_off_number(&text, &token) || !cut_off_number(&text, &deadline) ||
-        !cut_off(&text, KEY_END, &claim.key))
+    if (!split_number(&text, &token) || !split_number(&text, &deadline) ||
+        !split_off(&text, KEY_END, &claim.key))
         return xkv__not_ours();
     claim.value = text;
     return put_claim(heard, writer, &claim, token, deadline);
