@@ -75,10 +75,10 @@
     "return call('ZRANGE',K[2],rank,rank)[1]\nend\n"
 
 #define TEXT_FREE_AT \
-    "local function free_at(n)\nlocal low,high=0,claimed\nwhile low<high do\n" \
-    "local mid=math.floor((low+high) / 2)\nlocal rank=string.format('%d',ahead+mid)\n" \
+    "local function free_at(n,mid)\nlocal low,high=0,claimed\nwhile low<high do\n" \
+    "mid=mid or math.floor((low+high) / 2)\nlocal rank=string.format('%d',ahead+mid)\n" \
     "local key=call('ZRANGE',K[3],rank,rank)[1]\nif call('ZRANK',K[2],key)-first-mid>n then\n" \
-    "high=mid\nelse\nlow=mid+1\nend\nend\nreturn key_at(first+n+low)\nend\n"
+    "high=mid\nelse\nlow=mid+1\nend\nmid=nil\nend\nreturn key_at(first+n+low)\nend\n"
 
 #define TEXT_RANDOM \
     "local s1,s2\nlocal function seed(a,b)\ns1=a%2147483562+1\ns2=b%2147483398+1\nend\n" \
@@ -107,7 +107,7 @@
     "key=call('ZRANGEBYLEX',K[2],'['..string.sub(p,2),q,'LIMIT','0','1')[1]\n" \
     "if key and call('HEXISTS',K[5],key)==1 then\n" \
     TEXT_SPAN TEXT_CLAIMS TEXT_KEY_AT TEXT_FREE_AT \
-    "key=total>claimed and free_at(0)\nend\n"
+    "key=total>claimed and free_at(0,claimed-1) -- claims in order are those before it\nend\n"
 
 #define TEXT_DISTINCT \
     "local function distinct(count,bound)\nlocal taken,numbers={},{}\n" \
@@ -230,7 +230,7 @@ static const struct script {
     TEXT_MOMENT TEXT_EXPIRE TEXT_SPAN TEXT_CLAIM_ANY TEXT_GRANT
     "if bound then\nreturn {size,token,deadline,key,value}\nend\n"
     TEXT_TELL_CLAIM,
-    "10d25554499d289dda751d875f3b6c90104d16d3"},
+    "20f2b814012ee70bffb921dac3dd6f75dd2792fd"},
     [SCRIPT_CLAIM_NEXT] = {
     TEXT_CALL TEXT_THERE
     "local p,q,ttl,most=A[3],A[4],A[5],A[6]\nlocal field,token,deadline,value\n"
@@ -239,7 +239,7 @@ static const struct script {
     TEXT_GRANT
     "if most then\nreturn {token,deadline,key,value}\nend\n"
     TEXT_TELL_CLAIM,
-    "1b9b60a4f7b59d0741b47bf315cbad305d697051"},
+    "d89b77e0a9b7653c3a715cae2a5d2bbe4311b4ea"},
     [SCRIPT_CLAIM_FOR_OWNER] = {
     TEXT_CALL TEXT_THERE
     "local p,q,chance,ttl,bound=A[3],A[4],A[5],A[6],A[8]\n"
@@ -252,7 +252,7 @@ static const struct script {
     TEXT_SPAN TEXT_CLAIM_ANY TEXT_GRANT
     "end\nif bound then\nreturn {size,token,deadline,key,value}\nend\n"
     TEXT_TELL_CLAIM,
-    "7e517ae25969c6bd22629058e82171355a7e6b60"},
+    "e7545f362b17f62516fc4042ac9ad037ada07136"},
     [SCRIPT_CLAIM_KEY] = {
     TEXT_CALL TEXT_THERE
     "local ttl,key,field,token,deadline,value=A[3],A[4]\n"
@@ -272,7 +272,7 @@ static const struct script {
     "local values,granted=grant_many(keys,deadline)\nfor i,key in ipairs(keys) do\n"
     "out[4*i-3]=granted[i]\nout[4*i-2]=deadline\nout[4*i-1]=key\nout[4*i]=values[i]\nend\n"
     "return out\n",
-    "22915588cefff84d486b8c68d2020756632be739"},
+    "d2ee519d3636c7a693690167203a8ffd9e1c54d7"},
     [SCRIPT_CLAIM_KEYS] = {
     TEXT_CALL TEXT_THERE
     "local out,free,places={},{},{}\n"
@@ -312,7 +312,7 @@ static const struct script {
     TEXT_TAKE
     "if bound then\nreturn {size,key,value}\nend\n"
     TEXT_TELL_ENTRY,
-    "60e2ad9fa83242fdb43be2f465bf70b94f07fc30"},
+    "ad4ffb9a8d97d85ceabf6670cc8d00b4cca4e011"},
     [SCRIPT_POP_NEXT] = {
     TEXT_CALL TEXT_THERE
     "local p,q,most=A[3],A[4],A[5]~='' and A[5]\n"
@@ -321,7 +321,7 @@ static const struct script {
     TEXT_TAKE
     "if most then\nreturn {key,value}\nend\n"
     TEXT_TELL_ENTRY,
-    "857a462cb44f44f8b18be58f8ab1eb06c2b6f15e"},
+    "6970e8596082384ddfcd1f1247db0017a5270295"},
     [SCRIPT_POP_RANDOM_MANY] = {
     TEXT_CALL TEXT_THERE
     "local p,q,out=A[3],A[4],{}\n"
@@ -332,7 +332,7 @@ static const struct script {
     "seed(A[5],A[6])\nlocal keys=choose_many(A[7]+0)\nchunks(keys,function(i,j)\n"
     "local values=call('HMGET',K[1],unpack(keys,i,j))\nfor n=i,j do\nout[2*n-1]=keys[n]\n"
     "out[2*n]=values[n-i+1]\nend\nend)\nremove_many(keys)\nreturn out\n",
-    "d4b988073a19cebc310f13123969d80be2258538"},
+    "a1c3f9d1f1e58b7da64f0582751ea2ceef3ba334"},
     [SCRIPT_STATS] = {
     TEXT_CALL TEXT_THERE
     "local p,q,expired=A[3],A[4],0\n"
@@ -370,11 +370,12 @@ static const struct script {
     "c5f28a0614b9f274b229842c88d236dcd30ac924"},
     [SCRIPT_SET_MANY] = {
     TEXT_CALL TEXT_THERE
-    "for i=2,#ARGV,4000 do\ncall('HSET',K[1],unpack(ARGV,i,math.min(i+3999,#ARGV)))\nend\n"
-    "local members={}\nfor i=2,#ARGV,2 do\nmembers[#members+1]='0'\nmembers[#members+1]=A[i]\n"
+    "local added,members=0,{}\nfor i=2,#ARGV,4000 do\n"
+    "added=added+call('HSET',K[1],unpack(ARGV,i,math.min(i+3999,#ARGV)))\nend\n"
+    "for i=2,added>0 and #ARGV or 0,2 do\nmembers[#members+1]='0'\nmembers[#members+1]=A[i]\n"
     "if #members==4000 or i==#ARGV-1 then\ncall('ZADD',K[2],unpack(members))\nmembers={}\nend\n"
     "end\nreturn (#ARGV-1) / 2\n",
-    "02531433ddcec9822f7f5c311b8fb8646984e7d3"},
+    "275bb66cf407c5aa4ac4d0e1fc02433aae72171f"},
     [SCRIPT_DELETE_MANY] = {
     TEXT_CALL TEXT_THERE
     TEXT_CHUNKS TEXT_UNCLAIM_MANY TEXT_REMOVE_MANY

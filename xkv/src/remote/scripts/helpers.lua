@@ -152,11 +152,12 @@ end
 
 -- @helper free_at needs key_at
 -- Of the keys that have no claim, number n. How one is chosen, and why each has the same
--- chance, stands in local/choose.c.
-local function free_at(n)
+-- chance, stands in local/choose.c. mid: the claim that is looked at first, if it is not the one in
+-- the middle.
+local function free_at(n, mid)
   local low, high = 0, claimed
   while low < high do
-    local mid = math.floor((low + high) / 2)
+    mid = mid or math.floor((low + high) / 2)
     local rank = string.format('%d', ahead + mid)
     local key = redis.call('ZRANGE', KEYS[3], rank, rank)[1]
     if redis.call('ZRANK', KEYS[2], key) - first - mid > n then
@@ -164,6 +165,7 @@ local function free_at(n)
     else
       low = mid + 1
     end
+    mid = nil
   end
   return key_at(first + n + low)
 end
@@ -224,7 +226,7 @@ end
 key = redis.call('ZRANGEBYLEX', KEYS[2], '[' .. string.sub(p, 2), q, 'LIMIT', '0', '1')[1]
 if key and redis.call('HEXISTS', KEYS[5], key) == 1 then
   -- @with span claims free_at
-  key = total > claimed and free_at(0)
+  key = total > claimed and free_at(0, claimed - 1) -- claims in order are those before it
 end
 
 -- @helper distinct needs random

@@ -35,11 +35,11 @@ return redis.call('ZRANGEBYLEX', KEYS[2], ARGV[2], ARGV[3], 'LIMIT', '0', ARGV[4
 
 -- @script set_many
 -- key, value, key, value …
+local added, members = 0, {}
 for i = 2, #ARGV, 4000 do
-  redis.call('HSET', KEYS[1], unpack(ARGV, i, math.min(i + 3999, #ARGV)))
+  added = added + redis.call('HSET', KEYS[1], unpack(ARGV, i, math.min(i + 3999, #ARGV)))
 end
-local members = {}
-for i = 2, #ARGV, 2 do
+for i = 2, added > 0 and #ARGV or 0, 2 do
   members[#members + 1] = '0'
   members[#members + 1] = ARGV[i]
   if #members == 4000 or i == #ARGV - 1 then
