@@ -6,7 +6,7 @@
  */
 #include "../chisquare.h"
 #include "../items.h"
-#include "../own_servers.h"
+#include "../server.h"
 
 #include "remote/spread.h"
 

@@ -5,7 +5,7 @@
  *
  * They are threads of this program, which know just enough for a store to be opened.
  */
-#include "../own_servers.h"
+#include "../server.h"
 
 #include <pthread.h>
 

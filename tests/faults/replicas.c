@@ -2,7 +2,7 @@
  * replicas.c - a store on a master that has a replica: changes that wait for the replica, a
  * master that is one no more, and sentinels that name another
  */
-#include "../own_servers.h"
+#include "../server.h"
 
 #include <pthread.h>
 

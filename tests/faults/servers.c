@@ -7,6 +7,7 @@
  */
 #include "../clock.h"
 #include "../items.h"
+#include "../proxy.h"
 #include "../server.h"
 
 static struct server server;
@@ -275,7 +276,7 @@ static void disturb(const char *name, const char *command, bool may_be_unknown) 
     open_at(&client, server.port, name, 5000);
     for (int round = 0; round < 40; round++) {
         submit_increments(client.store, queue);
-        server_say(&server, command);
+        say(&server, "%s", command);
         collect(queue, &done, &unknown);
     }
     int64_t count = number_at(&client, "n");
@@ -312,7 +313,7 @@ static void test_order_while_scripts_are_flushed(void **state) {
     for (int round = 0; round < 60; round++) {
         for (uint64_t i = 0; i < IN_FLIGHT; i++) {
             if (i == (uint64_t)round % IN_FLIGHT)
-                server_say(&server, "SCRIPT FLUSH");
+                say(&server, "SCRIPT FLUSH");
             snprintf(value, sizeof value, "%d", (int)i);
             xkv_command set = {.op = XKV_OP_SET, .key = LIT("n"), .value = xkv_text(value)};
             MUST(xkv_submit(client.store, &set, &reply, queue, i) == XKV_PENDING);
@@ -363,7 +364,7 @@ static void test_flushed_server(void **state) {
     (void)state;
     open_at(&client, server.port, "flushed", 5000);
     int64_t token = claim_token(&client);
-    server_say(&server, "FLUSHALL");
+    say(&server, "FLUSHALL");
     assert_lost(&client);
     assert_begins_anew(&client, "flushed", token);
 }
@@ -374,8 +375,7 @@ static void test_restart_without_persistence(void **state) {
     (void)state;
     open_at(&client, server.port, "forgotten", 5000);
     int64_t token = claim_token(&client);
-    server_kill(&server);
-    server_restart(&server);
+    start_again(&server);
     assert_lost(&client);
     assert_begins_anew(&client, "forgotten", token);
 }
@@ -386,18 +386,17 @@ static void test_restart_with_persistence(void **state) {
     struct client client;
 
     (void)state;
-    server_start(&slow, "key-load-delay 300\nenable-debug-command yes");
+    start_server(&slow, SERVER_LINES("--key-load-delay", "300", "--enable-debug-command", "yes"));
     open_at(&client, slow.port, "kept", 10000);
-    assert_non_null(strstr(server_say(&slow, "DEBUG POPULATE 3000"), "OK")); /* takes a second */
+    assert_non_null(strstr(say(&slow, "DEBUG POPULATE 3000"), "OK")); /* takes a second */
     assert_int_equal(do_set(&client, LIT("kept"), LIT("v")), XKV_OK);
-    assert_non_null(strstr(server_say(&slow, "SAVE"), "OK"));
-    server_kill(&slow);
-    server_restart(&slow);
+    assert_non_null(strstr(say(&slow, "SAVE"), "OK"));
+    start_again(&slow);
     do_get(&client, LIT("kept"));
     assert_int_equal(told(&client), XKV_OK);
     assert_true(same_bytes(answer(&client), LIT("v")));
     client_close(&client);
-    server_kill(&slow);
+    end_server(&slow);
 }
 
 /* -- Servers that refuse ----------------------------------------------------------------- */
@@ -410,7 +409,7 @@ static void test_full_server(void **state) {
     open_at(&client, server.port, "full", 5000);
     assert_int_equal(do_set(&client, LIT("a"), LIT("1")), XKV_OK);
     assert_int_equal(do_set(&client, LIT("b"), LIT("1")), XKV_OK);
-    server_say(&server, "CONFIG SET maxmemory 1");
+    say(&server, "CONFIG SET maxmemory 1");
     assert_int_equal(do_set(&client, LIT("c"), LIT("1")), XKV_E_STORE_FULL);
     assert_int_equal(do_list_of(&client, XKV_OP_SET_MANY, ENTRIES("c", "1", "d", "1")),
                      XKV_E_STORE_FULL);
@@ -419,7 +418,7 @@ static void test_full_server(void **state) {
     assert_int_equal(do_get(&client, LIT("a")), XKV_OK);
     assert_int_equal(do_delete(&client, LIT("b")), XKV_OK);
     assert_int_equal(client.reply.number, 1);
-    server_say(&server, "CONFIG SET maxmemory 0");
+    say(&server, "CONFIG SET maxmemory 0");
     assert_int_equal(size_of_store(&client), 1);
     assert_int_equal(do_list(&client, NOTHING, 0), XKV_OK);
     assert_int_equal(client.reply.number, 1);
@@ -435,7 +434,8 @@ static void test_wrong_password(void **state) {
     xkv_store *store;
 
     (void)state;
-    server_start(&locked, "requirepass sesame");
+    start_server(&locked, no_words);
+    assert_non_null(strstr(say(&locked, "CONFIG SET requirepass sesame"), "OK"));
     snprintf(url, sizeof url, "redis://127.0.0.1:%d", locked.port);
     assert_int_not_equal(xkv_open(&options, &store, message, sizeof message), XKV_OK);
     uint64_t start = clock_ms();
@@ -446,7 +446,7 @@ static void test_wrong_password(void **state) {
     assert_non_null(strstr(message, "password"));
     snprintf(url, sizeof url, "redis://:sesame@127.0.0.1:%d", locked.port);
     xkv_close(must_open(&options));
-    server_kill(&locked);
+    end_server(&locked);
 }
 
 /* -- Edges ------------------------------------------------------------------------------------ */
@@ -613,8 +613,8 @@ int main(int argc, char *argv[]) {
         return 0;
     }
     test_begin(argv);
-    server_start(&server, "");
+    start_server(&server, no_words);
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
-    server_kill(&server);
+    end_server(&server);
     return test_end(failures);
 }
