@@ -172,3 +172,18 @@ func TestRunBesideAWriterWaitsOnce(t *testing.T) {
 	}
 	p.interrupt()
 }
+
+// Nor for a server that is not there.
+func TestRunWithoutItsServerWaitsOnce(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	res := run(t, imports+`const kv = openKv({backend: "redis", url: "redis://127.0.0.1:1", redis: {timeout: 3000}});
+		export const options = {vus: 20, iterations: 20};
+		export default function () { tell("begun", "iteration"); }`, options{env: []string{"GOMAXPROCS=2"}})
+	took := time.Since(start)
+	res.wantCode(exitScriptException)
+	res.wantLog("error", "ServerUnavailableError", "nobody listens there")
+	if took < 2900*time.Millisecond || took > 5500*time.Millisecond {
+		t.Errorf("it took %v", took)
+	}
+}
