@@ -372,7 +372,8 @@ void xkv_set_progress(void (*progress)(const xkv_progress *progress, void *conte
 
 /*
  * Whether xkv_open would take the options, as far as that can be told without a
- * file: it opens, creates and locks nothing. before may be NULL, or options that
+ * file, and without what the environment has (K6_KV_REDIS_URL, redis_password_env), which may
+ * be missing: it opens, creates and locks nothing. before may be NULL, or options that
  * passed: if both are of one store they must agree.
  * XKV_OK, or XKV_E_INVALID_OPTIONS, _BACKEND, _SERIALIZATION, _OPTIONS_CONFLICT,
  * _DISK_PATH, _STORE_FULL (no memory) with a message as xkv_open has it.

@@ -25,10 +25,11 @@ static struct remote *remote_of(const xkv__opened *opened) {
 
 /* -- Sites ------------------------------------------------------------------------------- */
 
-/* Where the servers are, and the store's name there. */
+/* Where the servers are, and the store's name there. Options are checked by this, too, where
+ * nobody has said yet where the servers are (k6 inspect): opening is when that must be known. */
 static int remote_locate(const xkv_options *options, xkv__site *site) {
     xkv__address address;
-    int error = xkv__address_read(options, &address);
+    int error = xkv__address_foresee(options, &address);
 
     if (error != XKV_OK)
         return error;
