@@ -201,6 +201,8 @@ fuzz: $(call runs,fuzz,$(call programs,fuzz)) ## feed random input to the parser
 .PHONY: long
 long: export XKV_DRAWS = 1000
 long: export XKV_OPERATIONS = 1000000
+long: export TEST_TIMEOUT = 7200
+long: $(addprefix build/release/conformance/differential.,redis cluster-3)
 long: $(call runs,release,conformance/uniformity conformance/differential) ## what chance chooses, by a million draws; a million random operations per backend
 
 .PHONY: linear

@@ -32,6 +32,36 @@ func TestStoresOnServers(t *testing.T) {
 	f.run("count", url).wants("1\n")
 }
 
+// Who only looks makes no store, nor does who takes something away.
+func TestStoresThatAreNotOnTheServer(t *testing.T) {
+	f, socket := newFolder(t), redistest.Start(t)
+	url := "unix://" + socket
+	f.run("set", url, "k", "1").wants("")
+	for _, words := range [][]string{
+		{"get", url, "k"}, {"exists", url, "k"}, {"list", url}, {"keys", url}, {"count", url}, {"random", url},
+		{"stat", url}, {"watch", url, "--count", "1"}, {"export", url, "all.jsonl"}, {"backup", url, "all.kv"},
+		{"delete", url, "k"},
+	} {
+		f.run(append(words, "--name", "nope")...).fails(storeFailed, `no store of the name "nope"`, "--name")
+	}
+	f.run("list", url).wants("k\t1\n")
+	f.run("set", url, "made", "1", "--name", "nope").wants("")
+	f.run("keys", url, "--name", "nope").wants("made\n")
+	f.run("delete", url, "made", "--name", "nope").wants("")
+	f.run("count", url, "--name", "nope").wants("0\n")
+}
+
+// What fails on a server has nothing to do with the file that is used where none is named.
+func TestFailingOnAServerLeavesFilesAlone(t *testing.T) {
+	f, socket := newFolder(t), redistest.Start(t)
+	f.run("set", "k", "1").wants("")
+	f.run("delete", "k").wants("")
+	command := f.command("set", "redis:", "k", "no JSON")
+	command.Env = append(command.Environ(), "K6_KV_REDIS_URL=unix://"+socket)
+	f.finish(command, "").fails(badUsage, "not JSON")
+	f.run("count").wants("0\n")
+}
+
 // Passwords are not shown, whatever is wrong.
 func TestPasswordsOfServers(t *testing.T) {
 	f, socket := newFolder(t), redistest.Start(t, "--requirepass", secret)

@@ -187,7 +187,7 @@ typedef struct xkv_options {
     int64_t timeout_ms;       /* disk: how long to wait for another writing process; default 1000 */
     int durability;           /* disk: xkv_durability; default XKV_DURABILITY_FULL */
     bool no_sync;             /* disk: true means XKV_DURABILITY_NONE */
-    bool read_only;           /* disk: the file must exist; every write is refused */
+    bool read_only;           /* disk, redis: the store must exist; every write is refused */
     int64_t initial_map_size; /* disk: bytes of address space to start with, 0 = automatic */
     int64_t seed;             /* of the handle: what its calls draw at random becomes a function
                                  of seed, xkv_store_stream, and the call's number; two handles of
@@ -313,7 +313,7 @@ typedef struct xkv_store xkv_store;
  *   XKV_E_STORE_FULL        no memory, address space, disk space, or memory of a server
  *   XKV_E_SERVER_UNAVAILABLE  no server was there within redis_timeout_ms, or it refuses
  *   XKV_E_STORE_LOST        a server has only a part of the store, or something else
- *                           under its name
+ *                           under its name, or with read_only nothing
  */
 int xkv_open(const xkv_options *options, xkv_store **store, char *message, size_t size);
 

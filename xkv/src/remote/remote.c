@@ -3,12 +3,15 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "base/text.h"
 #include "command/command.h"
 #include "files/files.h"
+#include "remote/heard.h"
 #include "remote/seek.h"
 #include "remote/spread.h"
 #include "remote/traffic.h"
 #include "remote/walk.h"
+#include "remote/words.h"
 
 #include <stdio.h>
 
@@ -98,6 +101,36 @@ static int go_to_first(const struct remote *remote, xkv__line *line, const xkv__
     return xkv__dial(&remote->address, first, remote->base.options, line, &server);
 }
 
+static void ask_whether_there(const struct remote *remote, xkv__buffer *question) {
+    const xkv__partition *first = &remote->dialect.partitions[0];
+
+    xkv__put_head(question, 2);
+    xkv__put_word(question, xkv_text("EXISTS"));
+    xkv__put_count(question, '$', first->base_len + 1);
+    xkv__buffer_append(question, first->base, first->base_len);
+    xkv__buffer_append(question, "m\r\n", 3);
+}
+
+/* Who only reads makes no store. */
+static int must_be_there(const struct remote *remote, xkv__line *line) {
+    xkv__buffer question = {.len = 0}, answer = {.len = 0};
+    char quoted[XKV__QUOTE_SIZE];
+    int64_t there = 0;
+
+    ask_whether_there(remote, &question);
+    int error = ask(line, &question, &answer);
+    xkv__resp_cursor cursor = xkv__resp_cursor_on(xkv__buffer_bytes(&answer));
+    if (error == XKV_OK && !xkv__hear_number(&cursor, &there))
+        error = xkv__not_ours();
+    xkv__buffer_free(&question);
+    xkv__buffer_free(&answer);
+    if (error != XKV_OK || there)
+        return error;
+    return xkv__fail(XKV_E_STORE_LOST,
+                     "the server has no store of the name %s, and who only reads makes none",
+                     xkv__quote(xkv_text(remote->base.options->name), quoted));
+}
+
 /* What the store is: that of this name, which is made if there is none. */
 static int meet_store(struct remote *remote, xkv__line *line) {
     xkv__buffer question = {.len = 0}, answer = {.len = 0};
@@ -118,6 +151,8 @@ static int find_store(struct remote *remote, xkv__line *line, xkv__topology *top
 
     if (error == XKV_OK && server.is_cluster && host)
         error = go_to_first(remote, line, host, topology);
+    if (error == XKV_OK && remote->base.options->read_only)
+        error = must_be_there(remote, line);
     if (error == XKV_OK)
         error = meet_store(remote, line);
     if (error != XKV_OK) {
