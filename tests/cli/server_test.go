@@ -111,4 +111,7 @@ func TestServersThroughTLS(t *testing.T) {
 		t.Errorf("%d bytes came back, and: %s", len(got.out), got.message)
 	}
 	f.run("get", url, "k").fails(storeFailed, "cannot connect through TLS", "certificate")
+	plain := redistest.Plain(t, redistest.Start(t))
+	f.run("set", "rediss://"+plain, "k", "1", "--wait=1s").fails(storeFailed, "has not answered in TLS", "redis://")
+	f.run("set", strings.Replace(url, "rediss", "redis", 1), "k", "1", "--wait=1s").fails(storeFailed, "begin with rediss://")
 }

@@ -238,11 +238,30 @@ static int judge(xkv__line *line, const xkv__server *server) {
     return XKV_OK;
 }
 
+/* Who is told something by redis:// and has TLS ends the connection, with an alert of TLS or
+ * without a word (the alert may be lost). Nobody else begins like that. */
+static int explain_greeting(xkv__line *line, const xkv__buffer *answers, int error) {
+    enum { ALERT = 0x15 };
+    bool is_alert = answers->len > 0 && answers->data[0] == ALERT;
+
+    if (is_alert) {
+        line->is_final = true;
+        return xkv__fail(XKV_E_SERVER_UNAVAILABLE,
+                         "the server speaks TLS: let the url begin with rediss://");
+    }
+    if (error == XKV_E_SERVER_UNAVAILABLE && answers->len == 0 && line_left_ms(line) > 0)
+        return xkv__fail_about(error, "it said nothing, as servers do that speak TLS: then let the "
+                                      "url begin with rediss://");
+    return error;
+}
+
 static int greet(const xkv__address *address, xkv__line *line, xkv__server *server) {
     xkv__buffer question = {.len = 0}, answers = {.len = 0};
     unsigned count = put_greeting(address, &question);
     int error = xkv__converse(line, &question, count, &answers);
 
+    if (error != XKV_OK && !address->is_tls)
+        error = explain_greeting(line, &answers, error);
     if (error == XKV_OK)
         error = check_answers(line, &answers);
     if (error == XKV_OK) {
