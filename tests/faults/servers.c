@@ -449,6 +449,37 @@ static void test_wrong_password(void **state) {
     end_server(&locked);
 }
 
+/* A user who may not do all that stores need is told what to ask for, and not who he is. */
+static void assert_user_is_told(const char *rules, const char *says) {
+    char url[96], message[XKV_MESSAGE_SIZE] = "";
+    xkv_options options = server_options(url, "users");
+    struct client client = {.store = NULL};
+
+    assert_non_null(strstr(say(&server, "ACL SETUSER ann reset on >sesame %s", rules), "OK"));
+    snprintf(url, sizeof url, "redis://ann:sesame@127.0.0.1:%d", server.port);
+    if (xkv_open(&options, &client.store, message, sizeof message) == XKV_OK) {
+        xkv_reply_init(&client.reply, NULL, 0);
+        assert_int_equal(do_key(&client, XKV_OP_CLAIM_KEY, LIT("n")), XKV_E_SERVER_UNAVAILABLE);
+        snprintf(message, sizeof message, "%.*s", (int)client.reply.len,
+                 (const char *)client.reply.data);
+    }
+    if (!strstr(message, says) || !strstr(message, "+@hash") || strstr(message, "ann"))
+        fail_msg("%s: %s", rules, message);
+    client_close(&client);
+}
+
+static void test_users_who_may_not(void **state) {
+    bool is_valkey = strstr(say(&server, "INFO server"), "valkey_version");
+
+    (void)state;
+    assert_user_is_told("~xkv:* +@all -hset", is_valkey ? "run hset" : "run a command");
+    assert_user_is_told("~xkv:* +@all -time", is_valkey ? "run time" : "run a command");
+    assert_user_is_told("~xkv:* +@all -info", "run info");
+    assert_user_is_told("~xkv:* +@all -script", "run script");
+    assert_user_is_told("~xyz:* +@all", "use the store's keys");
+    say(&server, "ACL DELUSER ann");
+}
+
 /* -- Edges ------------------------------------------------------------------------------------ */
 
 /* Whatever stands there, a server counts as memory does. */
@@ -598,6 +629,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_order_while_scripts_are_flushed),
         cmocka_unit_test(test_full_server),
         cmocka_unit_test(test_wrong_password),
+        cmocka_unit_test(test_users_who_may_not),
         cmocka_unit_test(test_increments_as_in_memory),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_very_many),

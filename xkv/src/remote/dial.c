@@ -105,6 +105,8 @@ static int refused(xkv__line *line, xkv_bytes text) {
         return xkv__fail(XKV_E_SERVER_UNAVAILABLE,
                          "the server asks for a password: give it in K6_KV_REDIS_URL, by "
                          "redis.passwordEnv, or in the url");
+    if (begins(text, "NOPERM"))
+        return xkv__refusal(text);
     if (begins(text, "ERR unknown command") || begins(text, "NOPROTO"))
         return xkv__fail(XKV_E_SERVER_UNAVAILABLE,
                          "the server is too old, or no Redis or Valkey: it needs to be as new as "
