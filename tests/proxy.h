@@ -68,14 +68,21 @@ static inline size_t proxy_allows(struct proxy *proxy, enum direction direction,
     return size;
 }
 
+static inline struct rule rule_now(struct proxy *proxy) {
+    pthread_mutex_lock(&proxy->lock);
+    struct rule rule = proxy->rule;
+    pthread_mutex_unlock(&proxy->lock);
+    return rule;
+}
+
 static inline bool carry_bytes(struct relay *relay, enum direction direction, const char *data,
                                size_t size) {
-    const struct rule *rule = &relay->proxy->rule;
+    const struct rule rule = rule_now(relay->proxy);
     int to = relay->ends[!direction];
 
-    if (direction == TO_CLIENT && rule->delay_ms > 0)
-        usleep(rule->delay_ms * 1000);
-    if (!rule->byte_by_byte)
+    if (direction == TO_CLIENT && rule.delay_ms > 0)
+        usleep(rule.delay_ms * 1000);
+    if (!rule.byte_by_byte)
         return send_all(to, data, size);
     for (size_t i = 0; i < size; i++) {
         if (!send_all(to, data + i, 1))

@@ -297,6 +297,18 @@ static int teach(xkv__line *line) {
 
 /* -- Dialing --------------------------------------------------------------------- */
 
+static int cannot_connect(xkv__fault fault) {
+    if (fault.cause == XKV__NO_HOST)
+        return xkv__fail(XKV_E_SERVER_UNAVAILABLE,
+                         "there is no host of that name: see whether the url has it right, and "
+                         "whether this machine knows it (DNS, /etc/hosts)");
+    if (fault.cause == XKV__NO_RESOLVER)
+        return xkv__fail(XKV_E_SERVER_UNAVAILABLE,
+                         "the name could not be looked up in time: see to the DNS servers of this "
+                         "machine (/etc/resolv.conf), or give an address in the url");
+    return line_fault("cannot connect", fault);
+}
+
 int xkv__connect(const xkv__address *address, const xkv__host *host, const xkv_options *options,
                  xkv__line *line) {
     xkv__fault fault;
@@ -313,7 +325,7 @@ int xkv__connect(const xkv__address *address, const xkv__host *host, const xkv_o
         fault = xkv__net.connect_local(host->name, &line->socket);
     else
         fault = xkv__net.connect(host->name, host->port, line_left_ms(line), &line->socket);
-    return fault.cause == XKV__FINE ? XKV_OK : line_fault("cannot connect", fault);
+    return fault.cause == XKV__FINE ? XKV_OK : cannot_connect(fault);
 }
 
 void xkv__hang_up(xkv__line *line) {
