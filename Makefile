@@ -9,6 +9,7 @@ PKG_CONFIG   ?= pkg-config
 PREFIX       ?= /usr/local
 CRASH_CYCLES ?= 200
 FUZZ_SECONDS ?= 60
+FAULTS       ?= 500
 
 # Recursive on purpose: asked when first needed, after setup has installed them.
 LIBS        = $(shell $(PKG_CONFIG) --libs lmdb) -lpthread
@@ -183,6 +184,11 @@ servers: $(foreach k,$(SERVER_KINDS),$(patsubst %,build/release/%.$k,$(SERVER_PR
 servers: $(foreach k,$(SPREAD_KINDS),$(patsubst %,build/release/%.$k,$(SERVER_PROGRAMS)))
 servers: $(patsubst %,build/release/faults/servers_memory.%,$(filter redis redis-3,$(SERVER_KINDS) $(SPREAD_KINDS)))
 servers: $(patsubst %,build/release/faults/servers.%,$(filter redis valkey,$(SERVER_KINDS))) ## C tests of stores on servers (SERVER_KINDS="redis valkey cluster")
+
+.PHONY: server-faults
+server-faults: export XKV_FAULTS = $(FAULTS)
+server-faults: export TEST_TIMEOUT = $(shell echo $$((900 + 5 * $(FAULTS))))
+server-faults: build/release/faults/server_faults.run ## what becomes of commands when servers and connections fail (FAULTS=500)
 
 # What takes as long as one asks for is given that long before it counts as hanging.
 .PHONY: crash

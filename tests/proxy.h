@@ -26,6 +26,7 @@ struct rule {
     uint64_t after;    /* bytes of that direction, since the rule was set */
     bool byte_by_byte; /* each in a packet of its own */
     unsigned delay_ms; /* of each piece to the client */
+    bool repeats;      /* each piece to the server goes there twice, as no network does it */
 };
 
 struct proxy {
@@ -82,6 +83,8 @@ static inline bool carry_bytes(struct relay *relay, enum direction direction, co
 
     if (direction == TO_CLIENT && rule.delay_ms > 0)
         usleep(rule.delay_ms * 1000);
+    if (direction == TO_SERVER && rule.repeats && !send_all(to, data, size))
+        return false;
     if (!rule.byte_by_byte)
         return send_all(to, data, size);
     for (size_t i = 0; i < size; i++) {

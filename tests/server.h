@@ -22,7 +22,7 @@
 struct server {
     pid_t pid;
     uint16_t port;
-    const char *const *words; /* what it was started with */
+    const char *const *words; /* what it was started with, which stays */
     char directory[PATH_SIZE], url[64];
 };
 
@@ -114,7 +114,7 @@ static inline void say_until(const struct server *server, const char *text, cons
 
 enum { SERVER_WORDS = 40 };
 
-/* What a server is started with: SERVER_LINES("--appendonly", "yes") */
+/* What a server is started with, for the rest of the block: SERVER_LINES("--appendonly", "yes") */
 #define SERVER_LINES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static const char *const no_words[] = {NULL};
