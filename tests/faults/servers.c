@@ -104,8 +104,10 @@ static void test_increment_is_cut(void **state) {
         uint64_t whole = measure(&scene, (enum direction)direction, increment);
         assert_true(whole > 0);
         for (uint64_t n = 0; n <= whole; n++)
-            cut_increment(&scene, (struct rule){CUTS, (enum direction)direction, n, false, 0},
-                          whole);
+            cut_increment(
+                &scene,
+                (struct rule){.harm = CUTS, .direction = (enum direction)direction, .after = n},
+                whole);
     }
     scene_end(&scene);
 }
@@ -124,7 +126,8 @@ static void test_get_is_cut(void **state) {
     for (int direction = TO_SERVER; direction <= TO_CLIENT; direction++) {
         uint64_t whole = measure(&scene, (enum direction)direction, get);
         for (uint64_t n = 0; n <= whole; n++) {
-            set_rule(&scene, (struct rule){CUTS, (enum direction)direction, n, false, 0});
+            set_rule(&scene, (struct rule){
+                                 .harm = CUTS, .direction = (enum direction)direction, .after = n});
             get(&scene.through);
             assert_int_equal(told(&scene.through), XKV_OK);
             assert_true(same_bytes(answer(&scene.through), LIT("the value of it")));
@@ -144,7 +147,7 @@ static void test_part_of_a_command(void **state) {
     memset(value, 'v', SIZE);
     scene_begin(&scene, "part", 20000);
     for (uint64_t n = 1; n < 100000; n *= 10) {
-        set_rule(&scene, (struct rule){CUTS, TO_SERVER, n, false, 0});
+        set_rule(&scene, (struct rule){.harm = CUTS, .direction = TO_SERVER, .after = n});
         do_set(&scene.through, LIT("large"), bytes_of(value, SIZE));
         assert_int_equal(told(&scene.through), XKV_OK);
         assert_true(proxy_has_harmed(&scene.proxy));
@@ -173,7 +176,7 @@ static void test_pop_is_cut(void **state) {
     uint64_t whole = measure(&scene, TO_CLIENT, pop);
     for (uint64_t n = 0; n < whole; n++) {
         int64_t before = size_of_store(&scene.beside);
-        set_rule(&scene, (struct rule){CUTS, TO_CLIENT, n, false, 0});
+        set_rule(&scene, (struct rule){.harm = CUTS, .direction = TO_CLIENT, .after = n});
         if (pop(&scene.through) != XKV_E_OUTCOME_UNKNOWN)
             fail_msg("cut behind byte %d of %d: %s", (int)n, (int)whole,
                      xkv_error_name(scene.through.reply.status));
@@ -217,11 +220,11 @@ static void test_slow_server(void **state) {
 
     (void)state;
     scene_begin(&scene, "slow", TIMEOUT_MS);
-    proxy_rule(&scene.proxy, (struct rule){STALLS, TO_CLIENT, 0, false, 0});
+    proxy_rule(&scene.proxy, (struct rule){.harm = STALLS, .direction = TO_CLIENT, .after = 0});
     assert_times_out(&scene.through, increment, XKV_E_OUTCOME_UNKNOWN);
     for (int tries = 0; do_set(&scene.through, LIT("key"), LIT("v")) != XKV_OK; tries++)
         assert_true(tries < 4); /* until the connection is taken for dead, and another made */
-    proxy_rule(&scene.proxy, (struct rule){STALLS, TO_CLIENT, 0, false, 0});
+    proxy_rule(&scene.proxy, (struct rule){.harm = STALLS, .direction = TO_CLIENT, .after = 0});
     assert_times_out(&scene.through, get, XKV_E_SERVER_UNAVAILABLE);
     scene_end(&scene);
 }
@@ -233,7 +236,7 @@ static void test_no_server(void **state) {
     scene_begin(&scene, "refused", TIMEOUT_MS);
     assert_int_equal(do_set(&scene.through, LIT("key"), LIT("v")), XKV_OK);
     scene.proxy.refuses = true;
-    proxy_rule(&scene.proxy, (struct rule){CUTS, TO_SERVER, 0, false, 0});
+    proxy_rule(&scene.proxy, (struct rule){.harm = CUTS, .direction = TO_SERVER, .after = 0});
     assert_times_out(&scene.through, get, XKV_E_SERVER_UNAVAILABLE);
     assert_times_out(&scene.through, increment, XKV_E_SERVER_UNAVAILABLE); /* it was never sent */
     scene.proxy.refuses = false;
