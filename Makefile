@@ -223,7 +223,8 @@ $(foreach k,$(SPREAD_KINDS),$(eval $(call spread,$k)))
 .PHONY: servers
 servers: $(foreach k,$(SERVER_KINDS),$(patsubst %,build/release/%.$k,$(SERVER_PROGRAMS)))
 servers: $(foreach k,$(SPREAD_KINDS),$(patsubst %,build/release/%.$k,$(SERVER_PROGRAMS)))
-servers: $(patsubst %,build/release/faults/servers_memory.%,$(filter redis redis-3,$(SERVER_KINDS) $(SPREAD_KINDS)))
+servers: $(patsubst %,build/release/faults/servers_memory.%,$(filter redis redis-3 cluster,$(SERVER_KINDS) $(SPREAD_KINDS)))
+servers: $(if $(filter cluster,$(SERVER_KINDS)),build/release/faults/servers_memory.sentinel)
 servers: $(patsubst %,build/release/faults/sharing.%,$(filter redis,$(SERVER_KINDS)))
 servers: $(patsubst %,build/release/faults/servers.%,$(filter redis valkey,$(SERVER_KINDS))) ## C tests of stores on servers (SERVER_KINDS="redis valkey cluster")
 
