@@ -311,6 +311,7 @@ static bool redirect_failing(const char *error, bool is_known, long n) {
     do_all(&one);
     do_all(&two);
     one.other = is_known ? two.port : 0;
+    options.redis_timeout_ms = 300; /* where no connection can be made it is over then */
     client_open(&client, &options, false);
     one.refuses = NULL;
     one.error = error;
