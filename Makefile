@@ -206,10 +206,11 @@ build/servers/clock.so: tests/servers/clock.c
 	@$(CC) -std=c11 -D_DEFAULT_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
 
 define beside
-build/release/%.$1: build/release/% build/servers/clock.so
-	@scripts/quietly.sh "$1 $$*" scripts/servers.sh run $1 -- $$<
+build/$2/%.$1: build/$2/% build/servers/clock.so
+	@scripts/quietly.sh "$3$1 $$*" scripts/servers.sh run $1 -- $$(RUN_$2) $$<
 endef
-$(foreach k,redis valkey cluster valkey-cluster replica sentinel,$(eval $(call beside,$k)))
+$(foreach k,redis valkey cluster valkey-cluster replica sentinel,$(eval $(call beside,$k,release,)))
+$(foreach f,asan tsan,$(foreach k,redis cluster,$(eval $(call beside,$k,$f,$f ))))
 
 # The same with stores of several partitions: beside cluster-3 they have three.
 define spread
@@ -227,6 +228,18 @@ servers: $(patsubst %,build/release/faults/servers_memory.%,$(filter redis redis
 servers: $(if $(filter cluster,$(SERVER_KINDS)),build/release/faults/servers_memory.sentinel)
 servers: $(patsubst %,build/release/faults/sharing.%,$(filter redis,$(SERVER_KINDS)))
 servers: $(patsubst %,build/release/faults/servers.%,$(filter redis valkey,$(SERVER_KINDS))) ## C tests of stores on servers (SERVER_KINDS="redis valkey cluster")
+
+# Under the sanitizers: those that have a server, or are one, of their own, and some beside one.
+SANITIZED_ALONE  = $(addprefix faults/,server_faults redirects strangers names replicas cluster) \
+                   conformance/partitions
+SANITIZED_BESIDE = $(addsuffix .redis,$(SERVER_PROGRAMS) faults/servers faults/sharing) \
+                   conformance/differential.cluster
+.PHONY: servers-asan servers-tsan
+servers-asan: ## many of them under AddressSanitizer and UBSan
+servers-tsan: ## many of them under ThreadSanitizer
+servers-asan servers-tsan: servers-%:
+	@$(MAKE) --no-print-directory --keep-going $(addsuffix .run,$(addprefix build/$*/,$(SANITIZED_ALONE))) \
+	    $(addprefix build/$*/,$(SANITIZED_BESIDE))
 
 .PHONY: server-faults
 server-faults: export XKV_FAULTS = $(FAULTS)
