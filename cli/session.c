@@ -78,6 +78,7 @@ static void lead_to_server(xkv_options *options, const struct call *call, const 
     options->backend = XKV_BACKEND_REDIS;
     options->path = NULL;
     options->url = strcmp(url, "redis:") == 0 ? NULL : url;
+    options->redis_partitions = XKV_ANY;
     if (has(call, OPTION_WAIT))
         options->redis_timeout_ms = options->timeout_ms;
 }

@@ -2,11 +2,13 @@ package cli_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
 
 	"example.com/xk6-kv/tests/redistest"
+	"example.com/xk6-kv/xkv"
 )
 
 const secret = "s3cr3t"
@@ -49,6 +51,24 @@ func TestStoresThatAreNotOnTheServer(t *testing.T) {
 	f.run("keys", url, "--name", "nope").wants("made\n")
 	f.run("delete", url, "made", "--name", "nope").wants("")
 	f.run("count", url, "--name", "nope").wants("0\n")
+}
+
+// However many partitions a store has, the tool looks into it.
+func TestStoresWithPartitions(t *testing.T) {
+	f, socket := newFolder(t), redistest.Start(t)
+	url := "unix://" + socket
+	store, err := xkv.Open([]xkv.Setting{
+		{Name: "backend", Value: "redis"}, {Name: "url", Value: url}, {Name: "redis.partitions", Value: 5.0},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Close()
+	for n := range 20 {
+		f.run("set", url, fmt.Sprint("key:", n), "1").wants("")
+	}
+	f.run("count", url, "--prefix", "key:").wants("20\n")
+	f.run("stat", url).has("entries        20")
 }
 
 // What fails on a server has nothing to do with the file that is used where none is named.

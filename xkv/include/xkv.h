@@ -204,7 +204,8 @@ typedef struct xkv_options {
                                        rediss:// for TLS, unix:///path[?db=n], or
                                        redis+sentinel://host[:port][,...]/master[/db]; left out: that
                                        of the environment, K6_KV_REDIS_URL */
-    int64_t redis_partitions;       /* 1 to 64 that a new store is made of; default 1 */
+    int64_t redis_partitions;       /* 1 to 64 that a new store is made of; default 1. XKV_ANY: as
+                                       many as it has, 1 of a new one */
     int64_t redis_timeout_ms;       /* how long a call may wait for a server; default 5000 */
     int64_t redis_replicas;         /* 0 to 16 that must have a write before it is acknowledged;
                                        default 0 */

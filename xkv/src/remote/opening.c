@@ -31,7 +31,7 @@ static int agree(const xkv__dialect *dialect, int64_t serialization, int64_t par
                          "the server's store has serialization \"%s\", and the option says \"%s\"",
                          xkv_serialization_name((int)serialization),
                          xkv_serialization_name(options->serialization));
-    if (options->redis_partitions != partitions)
+    if (options->redis_partitions != XKV_ANY && options->redis_partitions != partitions)
         return xkv__fail(XKV_E_OPTIONS_CONFLICT,
                          "the server's store was made with redis.partitions %lld, and the option "
                          "says %lld",
@@ -62,7 +62,7 @@ int xkv__answer_store(xkv__dialect *dialect, xkv_bytes answer_bytes) {
     if (!take_id(id, dialect->id))
         return xkv__not_ours();
     dialect->serialization = (int)serialization;
-    dialect->count = (unsigned)partitions;
+    dialect->found = (unsigned)partitions;
     dialect->is_being_made = members == 5;
     return XKV_OK;
 }

@@ -214,15 +214,32 @@ static int meet_partitions(struct remote *remote) {
     return error == XKV_OK ? ask_partitions(remote, XKV__OP_MADE) : error;
 }
 
+/* How many partitions a store has is known when it is found: then it is looked for with all of
+ * them. */
+static int find_with_partitions(struct remote *remote, xkv__line *line, xkv__topology *topology) {
+    int error = find_patiently(remote, line, topology);
+
+    while (error == XKV_OK && remote->dialect.found != remote->dialect.count) {
+        xkv__hang_up(line);
+        xkv__topology_free(topology);
+        xkv__partitions_free(&remote->dialect);
+        error = xkv__partitions_name(&remote->dialect, remote->dialect.found);
+        if (error == XKV_OK)
+            error = find_patiently(remote, line, topology);
+    }
+    return error;
+}
+
 static int connect_store(struct remote *remote) {
     xkv__line line = {.socket = XKV__NO_HANDLE};
     xkv__found found = {.topology.count = 0};
-    int error = find_patiently(remote, &line, &found.topology);
+    int error = find_with_partitions(remote, &line, &found.topology);
 
     if (error != XKV_OK)
         return error;
     found.socket = line.socket;
     remote->base.serialization = remote->dialect.serialization;
+    remote->base.partitions = remote->dialect.count;
     remote->traffic = xkv__traffic_start(&remote->address, &remote->dialect, &found);
     xkv__topology_free(&found.topology);
     if (!remote->traffic)
@@ -253,7 +270,9 @@ static int remote_open(const xkv__executor *self, const xkv_options *options, xk
     make_id(remote->dialect.id);
     int error = xkv__address_read(options, &remote->address);
     if (error == XKV_OK)
-        error = xkv__partitions_name(&remote->dialect, (unsigned)options->redis_partitions);
+        error = xkv__partitions_name(&remote->dialect, options->redis_partitions == XKV_ANY
+                                                           ? 1
+                                                           : (unsigned)options->redis_partitions);
     if (error == XKV_OK)
         error = connect_store(remote);
     if (error == XKV_OK)
