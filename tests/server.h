@@ -107,7 +107,7 @@ static inline void say_until(const struct server *server, const char *text, cons
         usleep(50000);
     }
     fprintf(stderr, "%s: %s\n", command, say(server, "%s", command));
-    MUST(!"the server has not said it");
+    must_failed(__FILE__, __LINE__, "the server has not said it");
 }
 
 /* -- Starting and ending ----------------------------------------------------------- */
@@ -179,7 +179,7 @@ static inline void start_server(struct server *server, const char *const *words)
         if (start_on(server, 10000 + (int)((unsigned)rand() % 12000), words))
             return;
     }
-    MUST(!"no server has started");
+    must_failed(__FILE__, __LINE__, "no server has started");
 }
 
 static inline void end_server(struct server *server) {
