@@ -5,6 +5,7 @@
 #   scripts/setup.sh build    what building k6 needs
 #   scripts/setup.sh test     that, and what the tests need; servers, where they can be had
 #   scripts/setup.sh bench    what building and measuring need
+#   scripts/setup.sh site     what making the site of the documents needs
 #   scripts/setup.sh check    installs nothing: fails if building needs more
 set -euo pipefail
 
@@ -56,6 +57,10 @@ want_for_bench() {
     want python3 python3 have python3
     want redis-server redis have redis-server
     want gnuplot-nox gnuplot have gnuplot
+}
+
+want_for_site() {
+    want python3-venv python3 python3 -c 'import ensurepip, venv'
 }
 
 say_what_is_missing() {
@@ -135,8 +140,12 @@ bench)
     want_for_bench
     install_missing
     ;;
+site)
+    want_for_site
+    install_missing
+    ;;
 *)
-    echo "usage: scripts/setup.sh build|test|bench|check" >&2
+    echo "usage: scripts/setup.sh build|test|bench|site|check" >&2
     exit 2
     ;;
 esac

@@ -145,5 +145,6 @@ step "k6 tests" js_tests
 step "examples" tests/examples.sh ./k6
 step "README scripts" tests/readme.sh ./k6
 step "types" tests/types/check.sh
+step "site" "${make[@]}" site
 step "check" scripts/check.sh
 finish
