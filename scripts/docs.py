@@ -8,7 +8,8 @@
 "check" knows: links lead to files that are there, and anchors to headings; what is called
 "make WORD" is a target of the Makefile; a time that is said beside it is the one of "make help";
 paths in the text are there; every page of docs/ is in docs/README.md; lists and tables begin
-behind an empty line, without which some readers of Markdown do not see them.
+behind an empty line, without which some readers of Markdown do not see them; the newest version
+of the changelog is that of the library.
 """
 
 import html.parser
@@ -195,6 +196,18 @@ def check_paths(pages, root):
                     yield f"{page.name}:{number}: {path} is not there"
 
 
+def check_version(root):
+    """The newest version of the changelog is that of the library, and has a day."""
+    header = root / "xkv/include/xkv.h"
+    version = re.search(r'define XKV_VERSION "(.*)"', header.read_text(encoding="utf-8")).group(1)
+    changes = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[(\d.*?)\](.*)$", changes, re.MULTILINE)
+    if not newest or newest.group(1) != version:
+        yield f"CHANGELOG.md: the newest version is not {version}, which xkv.h has"
+    elif not re.fullmatch(r" - \d{4}-\d\d-\d\d", newest.group(2)):
+        yield f"CHANGELOG.md: version {version} has no day"
+
+
 def check_gaps(pages):
     for page in pages:
         text = dict(page.text())
@@ -213,6 +226,7 @@ def check(root):
     yield from check_index(pages)
     yield from check_make(pages, root)
     yield from check_paths(pages, root)
+    yield from check_version(root)
     yield from check_gaps(pages)
 
 

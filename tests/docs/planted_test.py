@@ -37,6 +37,7 @@ make bench-quick    # one minute
 |---|---|
 """
 GUIDE = "# Guide\n\n## Two `words`\n\n### Two *words*\n\nText.\n"
+CHANGES = "# Changes\n\n## [Unreleased]\n\n## [1.2.3] - 2026-01-02\n\n## [1.2.2]\n"
 INDEX = "# Pages\n\n[guide](GUIDE.md), [project](../README.md)\n"
 
 PLANTED = {
@@ -72,6 +73,8 @@ class Planted(unittest.TestCase):
         self.write("docs/GUIDE.md", GUIDE)
         self.write("docs/picture.svg", "<svg/>")
         self.write("docs/x.js", "1;\n")
+        self.write("xkv/include/xkv.h", '#define XKV_VERSION "1.2.3"\n')
+        self.write("CHANGELOG.md", CHANGES)
 
     def write(self, name, text):
         path = self.root / name
@@ -92,6 +95,11 @@ class Planted(unittest.TestCase):
     def test_a_page_that_no_list_has_is_found(self):
         self.write("docs/OTHER.md", "# Other\n")
         self.assertEqual(list(docs.check(self.root)), ["docs/README.md: docs/OTHER.md is not listed"])
+
+    def test_a_changelog_of_another_version_is_found(self):
+        for newest in ["", "## [1.2.4] - 2026-01-02\n", "## [1.2.3]\n"]:
+            self.write("CHANGELOG.md", "# Changes\n\n## [Unreleased]\n\n" + newest)
+            self.assertEqual(len(list(docs.check(self.root))), 1, newest)
 
     def test_the_pages_of_a_site_have_what_is_linked(self):
         pages = self.root.parent / "pages"
