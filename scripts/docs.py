@@ -232,6 +232,7 @@ def check(root):
 
 # --- pages: what a site is made of ------------------------------------------------------
 
+NO_PAGES = {".github", "scripts", "tests"}  # what is written there is no page for readers
 LANGUAGES = {".js": "js", ".ts": "ts", ".h": "c", ".c": "c", ".yaml": "yaml", ".sh": "bash"}
 
 
@@ -240,6 +241,8 @@ def write_pages(root, folder):
     shutil.rmtree(folder, ignore_errors=True)
     wrapped = set()
     for page in read_pages(root):
+        if page.name.split("/")[0] in NO_PAGES:
+            continue
         to = folder / page.name
         to.parent.mkdir(parents=True, exist_ok=True)
         to.write_text("\n".join(rewrite(page, wrapped)) + "\n", encoding="utf-8")

@@ -103,10 +103,12 @@ class Planted(unittest.TestCase):
 
     def test_the_pages_of_a_site_have_what_is_linked(self):
         pages = self.root.parent / "pages"
+        self.write("scripts/template.md", "# @NAME@\n")
         docs.write_pages(self.root, pages)
         self.assertIn("(docs/x.js.md)", (pages / "README.md").read_text())
         self.assertIn("````js\n1;\n````", (pages / "docs/x.js.md").read_text())
         self.assertTrue((pages / "docs/picture.svg").is_file())
+        self.assertFalse((pages / "scripts").exists())
 
     def site(self, body):
         self.write("site/index.html", f'<h1 id="top">x</h1><a href="two/#here">x</a>{body}')
