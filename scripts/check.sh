@@ -141,9 +141,8 @@ if (($#)); then
 fi
 
 # As many at once as there are processors, the longest first.
-readonly checks=(gcc_warnings clang_warnings exported_symbols build_without_cgo no_extensions clang_format go_format
-    system_headers cplusplus_header layers file_lengths lua_header documents
-    no_replace)
+readonly checks=(documents gcc_warnings clang_warnings exported_symbols build_without_cgo no_extensions clang_format go_format
+    system_headers cplusplus_header layers file_lengths lua_header no_replace)
 
 told=$(mktemp)
 trap 'rm -f "$told"' EXIT

@@ -5,8 +5,8 @@
 #   scripts/setup.sh build    what building k6 needs
 #   scripts/setup.sh test     that, and what the tests need; servers, where they can be had
 #   scripts/setup.sh bench    what building and measuring need
-#   scripts/setup.sh site     what making the site of the documents needs
 #   scripts/setup.sh check    installs nothing: fails if building needs more
+#   scripts/setup.sh site     what making the site of the documents needs
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -42,6 +42,10 @@ want_for_build() {
     want liblmdb-dev lmdb library lmdb
 }
 
+want_for_site() {
+    want python3-venv python3 python3 -c 'import ensurepip, venv'
+}
+
 want_for_test() {
     want libcmocka-dev cmocka library cmocka
     want libxxhash-dev xxhash library libxxhash
@@ -57,10 +61,6 @@ want_for_bench() {
     want python3 python3 have python3
     want redis-server redis have redis-server
     want gnuplot-nox gnuplot have gnuplot
-}
-
-want_for_site() {
-    want python3-venv python3 python3 -c 'import ensurepip, venv'
 }
 
 say_what_is_missing() {
@@ -120,6 +120,10 @@ check)
         exit 1
     fi
     ;;
+site)
+    want_for_site
+    install_missing
+    ;;
 build)
     want_for_build
     install_missing
@@ -140,12 +144,8 @@ bench)
     want_for_bench
     install_missing
     ;;
-site)
-    want_for_site
-    install_missing
-    ;;
 *)
-    echo "usage: scripts/setup.sh build|test|bench|site|check" >&2
+    echo "usage: scripts/setup.sh build|site|test|bench|check" >&2
     exit 2
     ;;
 esac
