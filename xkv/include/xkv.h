@@ -58,7 +58,7 @@
 extern "C" {
 #endif
 
-#define XKV_VERSION "0.1.0"
+#define XKV_VERSION "0.2.0"
 
 #define XKV_KEY_MAX       32768u        /* bytes in a key */
 #define XKV_VALUE_MAX     (1024u << 20) /* bytes in a value: 1 GiB */
