@@ -403,6 +403,27 @@ build/bench/callers: bench/redis/go.mod bench/redis/go.sum $(wildcard bench/redi
 	@mkdir -p $(@D)
 	cd bench/redis && go build -o ../../$@ ./callers
 
+# --- Documents ---------------------------------------------------------------------
+
+SITE_TOOLS = build/site-tools
+
+.PHONY: site
+site: setup-site ## make build/site of the documents: pages that can be searched
+	@scripts/docs.py pages build/site-pages
+	@NO_MKDOCS_2_WARNING=1 $(SITE_TOOLS)/bin/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
+	@scripts/docs.py site build/site
+	@echo "build/site/index.html; to search, too: python3 -m http.server --directory build/site"
+
+.PHONY: setup-site
+setup-site: $(SITE_TOOLS)/done ## install what make site needs, into build/site-tools
+
+$(SITE_TOOLS)/done: docs/site/requirements.txt
+	@scripts/setup.sh site
+	@rm -rf $(SITE_TOOLS)
+	@python3 -m venv $(SITE_TOOLS)
+	@$(SITE_TOOLS)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf build k6 tests/types/node_modules

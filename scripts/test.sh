@@ -128,6 +128,10 @@ server_tests() {
     return "$status"
 }
 
+c_examples() {
+    c_tests examples-c examples/c && tests/examples-c.sh
+}
+
 tool_tests() {
     K6_BINARY=$PWD/k6 XKV_BINARY=$PWD/build/xkv go_test -count=1 ./tests/cli && tests/install.sh
 }
@@ -141,7 +145,7 @@ step "servers (redis, valkey, cluster)" server_tests
 step "formats, beside Python's and Node.js's" tests/formats/oracle.sh
 step "crash tests" c_tests crash tests/crash
 jobs=$processors step "fuzzing, 20 s each" c_tests fuzz tests/fuzz
-step "C examples" c_tests examples-c examples/c
+step "C examples" c_examples
 step "go vet" go vet ./...
 step "Go tests" go_tests
 step "BoltDB files" bolt_tests
@@ -149,5 +153,6 @@ step "k6 tests" js_tests
 step "examples" tests/examples.sh ./k6
 step "README scripts" tests/readme.sh ./k6
 step "types" tests/types/check.sh
+step "site" "${make[@]}" site
 step "check" scripts/check.sh
 finish

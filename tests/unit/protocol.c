@@ -128,6 +128,7 @@ static void samples_make(void) {
     SAMPLE(RANDOM_ENTRY, "*2\r\n$1\r\na\r\n$1\r\n1\r\n", .limit = 0);
     SAMPLE(RANDOM_KEYS, "*2\r\n$1\r\na\r\n$1\r\nb\r\n", .limit = 0);
     SAMPLE(NEXT_CIRCULAR, "*2\r\n$1\r\na\r\n$1\r\n1\r\n", .limit = 0);
+    SAMPLE(NEXT, "*2\r\n$1\r\na\r\n$1\r\n1\r\n", .limit = 0);
     SAMPLE(INCREMENT_BY, "$1\r\n7\r\n", .delta = -5);
     SAMPLE(GET_OR_SET, "$1\r\n7\r\n", .limit = 0);
     SAMPLE(SWAP, "$-1\r\n", .limit = 0);
