@@ -247,7 +247,8 @@ static void refuse_some(const char *error, const char *refuses, const char *hear
 
     snprintf(url, sizeof url, "redis://127.0.0.1:%d", one.port);
     xkv_options options = server_options(url, NAME);
-    one.other = one.commands = 0;
+    one.other = 0;
+    one.commands = 0;
     one.error = error;
     one.refuses = refuses;
     memset(one.heard, 0, sizeof one.heard);
