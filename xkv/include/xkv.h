@@ -187,7 +187,7 @@ typedef struct xkv_options {
     int64_t timeout_ms;       /* disk: how long to wait for another writing process; default 1000 */
     int durability;           /* disk: xkv_durability; default XKV_DURABILITY_FULL */
     bool no_sync;             /* disk: true means XKV_DURABILITY_NONE */
-    bool read_only;           /* disk: the file must exist; every write is refused */
+    bool read_only;           /* disk, redis: the store must exist; every write is refused */
     int64_t initial_map_size; /* disk: bytes of address space to start with, 0 = automatic */
     int64_t seed;             /* of the handle: what its calls draw at random becomes a function
                                  of seed, xkv_store_stream, and the call's number; two handles of
@@ -204,7 +204,8 @@ typedef struct xkv_options {
                                        rediss:// for TLS, unix:///path[?db=n], or
                                        redis+sentinel://host[:port][,...]/master[/db]; left out: that
                                        of the environment, K6_KV_REDIS_URL */
-    int64_t redis_partitions;       /* 1 to 64 that a new store is made of; default 1 */
+    int64_t redis_partitions;       /* 1 to 64 that a new store is made of; default 1. XKV_ANY: as
+                                       many as it has, 1 of a new one */
     int64_t redis_timeout_ms;       /* how long a call may wait for a server; default 5000 */
     int64_t redis_replicas;         /* 0 to 16 that must have a write before it is acknowledged;
                                        default 0 */
@@ -313,7 +314,7 @@ typedef struct xkv_store xkv_store;
  *   XKV_E_STORE_FULL        no memory, address space, disk space, or memory of a server
  *   XKV_E_SERVER_UNAVAILABLE  no server was there within redis_timeout_ms, or it refuses
  *   XKV_E_STORE_LOST        a server has only a part of the store, or something else
- *                           under its name
+ *                           under its name, or with read_only nothing
  */
 int xkv_open(const xkv_options *options, xkv_store **store, char *message, size_t size);
 
@@ -372,7 +373,8 @@ void xkv_set_progress(void (*progress)(const xkv_progress *progress, void *conte
 
 /*
  * Whether xkv_open would take the options, as far as that can be told without a
- * file: it opens, creates and locks nothing. before may be NULL, or options that
+ * file, and without what the environment has (K6_KV_REDIS_URL, redis_password_env), which may
+ * be missing: it opens, creates and locks nothing. before may be NULL, or options that
  * passed: if both are of one store they must agree.
  * XKV_OK, or XKV_E_INVALID_OPTIONS, _BACKEND, _SERIALIZATION, _OPTIONS_CONFLICT,
  * _DISK_PATH, _STORE_FULL (no memory) with a message as xkv_open has it.
