@@ -28,6 +28,7 @@ CALLS = {
     "compareAndSwap": {"memory": 3},
     "claimRandom + releaseClaim": {"memory": 6},
     "popRandom": {"memory": 3.5},
+    "next": {"memory": 2.5},
     "getMany of 100": {"memory": 0.7},  # these are per key
     "setMany of 100": {"memory": 0.7},
     "scanKeys of 1000": {"memory": 0.15},
