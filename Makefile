@@ -49,7 +49,7 @@ COMMIT = $(shell git describe --always --dirty --exclude='*' 2>/dev/null)
 
 .PHONY: k6
 k6:
-	go build -ldflags "-X example.com/xk6-kv.commit=$(COMMIT)" -o k6 ./cmd/k6
+	go build -ldflags "-X $$(go list -m).commit=$(COMMIT)" -o k6 ./cmd/k6
 
 # --- LMDB -----------------------------------------------------------------------
 
