@@ -46,6 +46,12 @@ clang_warnings() { warnings clang; }
 layers() { scripts/shape.sh layers; }
 file_lengths() { scripts/shape.sh file_lengths; }
 
+# Links, names and times in the documents, and the chart that is drawn of one of their tables. What
+# looks for them first finds what was planted.
+documents() {
+    tests/docs/planted_test.py && scripts/docs.py check && bench/glance.py --check
+}
+
 # What a build compiles is what the scripts of servers say.
 lua_header() { scripts/lua.sh --check; }
 
@@ -127,12 +133,12 @@ no_replace() {
     fi
 }
 
-# The module's path stands in Go's own files and the README only, so that it can be changed; a copy
+# The module's path stands in Go's own files and what users read, so that it can be changed; a copy
 # whose path was changed knows nothing of the old one.
 module_path() {
     local copy old new=github.com/somebody/else
     old=$(go list -m)
-    git grep --no-index --exclude-standard -lF "$old" -- ':!*.go' ':!*go.mod' ':!README.md' &&
+    git grep --no-index --exclude-standard -lF "$old" -- ':!*.go' ':!*go.mod' ':!README.md' ':!docs/*.md' &&
         { echo "the files above name the module's path: let them ask go list -m"; return 1; }
     copy=$(mktemp -d)
     # shellcheck disable=SC2064 # now
@@ -176,7 +182,8 @@ fi
 
 # As many at once as there are processors, the longest first.
 readonly checks=(gcc_warnings clang_warnings exported_symbols build_without_cgo no_extensions clang_format go_format
-    system_headers lmdb_header cplusplus_header layers file_lengths lua_header no_replace module_path)
+    system_headers lmdb_header cplusplus_header layers file_lengths lua_header documents
+    no_replace module_path)
 
 # These two ask other machines, and may take long: beside all others.
 online=(security vulnerabilities)

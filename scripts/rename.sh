@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gives the module another path: scripts/rename.sh github.com/YOU/xk6-kv
 #
-# Only Go's own files and the README name it; all else asks "go list -m".
+# Only Go's own files and what users read name it; all else asks "go list -m".
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -6,6 +6,7 @@
 #   scripts/setup.sh test     that, and what the tests need; servers, where they can be had
 #   scripts/setup.sh bench    what building and measuring need
 #   scripts/setup.sh check    installs nothing: fails if building needs more
+#   scripts/setup.sh site     what making the site of the documents needs
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -42,6 +43,10 @@ want() {
 
 want_for_build() {
     want build-essential gcc header stdio.h
+}
+
+want_for_site() {
+    want python3-venv python3 python3 -c 'import ensurepip, venv'
 }
 
 want_for_test() {
@@ -118,6 +123,10 @@ check)
         exit 1
     fi
     ;;
+site)
+    want_for_site
+    install_missing
+    ;;
 build)
     want_for_build
     install_missing
@@ -139,7 +148,7 @@ bench)
     install_missing
     ;;
 *)
-    echo "usage: scripts/setup.sh build|test|bench|check" >&2
+    echo "usage: scripts/setup.sh build|site|test|bench|check" >&2
     exit 2
     ;;
 esac
