@@ -7,7 +7,6 @@ package xkv
 
 /*
 #cgo CFLAGS: -I${SRCDIR}/include -I${SRCDIR}/src -std=c11
-#cgo pkg-config: lmdb
 #cgo LDFLAGS: -lpthread
 #cgo noescape xkvgo_submit
 #cgo nocallback xkvgo_submit
@@ -120,7 +119,7 @@ import (
 // Before anything is opened.
 func init() { C.xkvgo_take_dialer() }
 
-// Version is that of the library, and of the module: "0.1.0".
+// Version is that of the library, and of the module: "0.2.0".
 func Version() string { return C.GoString(C.xkv_version()) }
 
 // Code is an error code of the library; 0 is success.

@@ -27,28 +27,35 @@ struct heard {
 typedef int answer(struct heard *heard);
 
 /* What is asked plainly begins with the id that the store has now. */
-static int hear_id(struct heard *heard, size_t members) {
+static int hear_id(struct heard *heard, size_t *members) {
     size_t count;
     xkv_bytes id;
     bool there;
 
-    if (!xkv__hear_array(&heard->cursor, &count) || count != members + 1 ||
+    if (!xkv__hear_array(&heard->cursor, &count) || count == 0 ||
         !xkv__hear_value(&heard->cursor, &id, &there))
         return xkv__not_ours();
+    *members = count - 1;
     if (!there || id.len != XKV__ID_SIZE || memcmp(id.data, heard->dialect->id, id.len) != 0)
         return xkv__refusal(xkv_text("XKVLOST"));
     return XKV_OK;
 }
 
 static int answer_get(struct heard *heard) {
+    unsigned seat = heard->exchange->seat;
     xkv_bytes value;
     bool there;
-    int error = hear_id(heard, 1);
+    size_t members;
+    int error = hear_id(heard, &members);
 
     if (error != XKV_OK)
         return error;
-    if (!xkv__hear_value(&heard->cursor, &value, &there))
+    if (members <= seat)
         return xkv__not_ours();
+    for (unsigned n = 0; n <= seat; n++) {
+        if (!xkv__hear_value(&heard->cursor, &value, &there))
+            return xkv__not_ours();
+    }
     return there ? xkv__reply_bytes(heard->reply, value) : XKV_E_KEY_NOT_FOUND;
 }
 
@@ -237,11 +244,13 @@ static size_t count_items(xkv_bytes items) {
 
 static int answer_get_many(struct heard *heard) {
     xkv__writer writer = xkv__writer_on(heard->reply);
-    size_t at = 0, count = count_items(heard->command->items);
-    int error = hear_id(heard, count);
+    size_t at = 0, count = count_items(heard->command->items), members;
+    int error = hear_id(heard, &members);
 
     if (error != XKV_OK)
         return error;
+    if (members != count)
+        return xkv__not_ours();
     xkv__put_array(&writer, NULL, count);
     for (xkv_item item; xkv_item_next(heard->command->items, &at, &item);) {
         xkv_bytes value;
@@ -361,6 +370,16 @@ static int answer_found(struct heard *heard) {
         !xkv__hear_text(&heard->cursor, &value))
         return xkv__not_ours();
     return put_found(heard, key, value);
+}
+
+/* A number instead: what stands at the position is no key. */
+static int answer_next(struct heard *heard) {
+    xkv__resp_cursor cursor = heard->cursor;
+    xkv__resp_item item;
+
+    if (xkv__resp_next(&cursor, &item) && item.kind == XKV__RESP_INTEGER)
+        return xkv__tell_no_position(heard->command->key);
+    return answer_found(heard);
 }
 
 /* -- Claims ----------------------------------------------------------------------- */
@@ -613,6 +632,7 @@ static answer *const answers[XKV__OPS_END] = {
     [XKV_OP_RANDOM_ENTRY] = answer_found,
     [XKV_OP_RANDOM_KEYS] = answer_keys,
     [XKV_OP_NEXT_CIRCULAR] = answer_found,
+    [XKV_OP_NEXT] = answer_next,
     [XKV_OP_INCREMENT_BY] = answer_increment_by,
     [XKV_OP_GET_OR_SET] = answer_get_or_set,
     [XKV_OP_SWAP] = answer_swap,

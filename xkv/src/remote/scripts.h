@@ -160,6 +160,19 @@
 #define TEXT_TELL_ENTRY \
     "if value and #value<65536 then\nreturn key..'\\255'..value\nend\nreturn {key,value}\n"
 
+#define TEXT_MEANING \
+    "local function meaning(value,json)\nif json~='1' then\nreturn value~='' and value\nend\n" \
+    "local plain=string.match(value,'^\"([^\"\\\\]+)\"$')\nif plain then\nreturn plain\nend\n" \
+    "local fine,list=pcall(cjson.decode,'['..value..']')\n" \
+    "local key=fine and #list==1 and list[1]\nreturn type(key)=='string' and key~='' and key\n" \
+    "end\n"
+
+#define TEXT_QUOTED \
+    "local function quoted(key,json)\nif json~='1' then\nreturn key\nend\n" \
+    "local short={['\"']='\\\\\"',['\\\\']='\\\\\\\\',['\\b']='\\\\b',['\\f']='\\\\f',['\\n']='\\\\n',['\\r']='\\\\r',['\\t']='\\\\t'}\n" \
+    "return '\"'..string.gsub(key,'[%z\\1-\\31\"\\\\]',function(c)\n" \
+    "return short[c] or string.format('\\\\u%04x',string.byte(c))\nend)..'\"'\nend\n"
+
 #define TEXT_DRAWN \
     TEXT_SPAN \
     "local key\nif total>0 and (not bound or total<=bound+0) then\n" \
@@ -203,6 +216,9 @@ enum script_number {
     SCRIPT_NEXT_CIRCULAR,
     SCRIPT_LOOK_TURN,
     SCRIPT_TAKE_TURN,
+    SCRIPT_NEXT,
+    SCRIPT_LOOK_POSITION,
+    SCRIPT_TAKE_POSITION,
     SCRIPT_RANDOM_KEY,
     SCRIPT_RANDOM_ENTRY,
     SCRIPT_RANDOM_KEYS,
@@ -335,14 +351,14 @@ static const struct script {
     "a1c3f9d1f1e58b7da64f0582751ea2ceef3ba334"},
     [SCRIPT_STATS] = {
     TEXT_CALL TEXT_THERE
-    "local p,q,expired=A[3],A[4],0\n"
+    "local p,q,expired=A[3],A[4]~='' and A[4] or '+',0\n"
     TEXT_MOMENT TEXT_SPAN TEXT_CLAIMS
     "if claimed>0 and q=='+' then\nexpired=call('ZCOUNT',K[4],'-inf',now)\n"
     "elseif claimed>0 then\nlocal prefix=string.sub(p,2)\n"
     "for _,key in ipairs(call('ZRANGEBYSCORE',K[4],'-inf',now)) do\n"
     "if string.sub(key,1,#prefix)==prefix then\nexpired=expired+1\nend\nend\nend\n"
     "return {total,claimed,expired,call('HLEN',K[1])-1,call('ZCARD',K[2])}\n",
-    "b4da88bd2ad255a94fc1b81991169935d5ae47a5"},
+    "7832d14a3df54379a2fea3b95ad365f745b123f9"},
     [SCRIPT_SIZE] = {
     TEXT_CALL TEXT_THERE
     "return call('HLEN',K[1])-1\n",
@@ -415,6 +431,29 @@ static const struct script {
     "if (call('HGET',K[2],A[2]) or '')~=A[3] then\nreturn 0\nend\ncall('HSET',K[2],A[2],A[4])\n"
     "return 1\n",
     "c804978489ebfda205a0b742798a622e0da0a15c"},
+    [SCRIPT_NEXT] = {
+    TEXT_CALL TEXT_THERE
+    TEXT_MEANING TEXT_QUOTED
+    "local function first(low)\nreturn call('ZRANGEBYLEX',K[2],low,A[5],'LIMIT','0','1')[1]\n"
+    "end\nlocal value=call('HGET',K[1],A[2])\nlocal last=value and meaning(value,A[7])\n"
+    "if value and not last then\nreturn 1\nend\nlocal key=first(last and '('..last or A[4])\n"
+    "if key and last and string.sub(key,1,#A[3])~=A[3] then\nkey=first(A[4])\nend\n"
+    "if not key and A[6]=='1' then\nkey=first(A[4])\nend\nif not key then\nreturn {}\nend\n"
+    "value=call('HGET',K[1],key)\ndo\nlocal key,value=A[2],quoted(key,A[7])\n"
+    TEXT_STORE
+    "end\n"
+    TEXT_TELL_ENTRY,
+    "88e065b05296b9be31a6a292820aa277c9f1e252"},
+    [SCRIPT_LOOK_POSITION] = {
+    TEXT_CALL TEXT_THERE
+    "return call('HGET',K[1],A[2])\n",
+    "4f04bcb5a506206d5350d70543011ddbecf89c51"},
+    [SCRIPT_TAKE_POSITION] = {
+    TEXT_CALL TEXT_THERE
+    "if (call('HGET',K[1],A[2]) or nil)~=A[4] then\nreturn 0\nend\nlocal key,value=A[2],A[3]\n"
+    TEXT_STORE
+    "return 1\n",
+    "402451022aa31ecfc8798e5a9ad1634054741e94"},
     [SCRIPT_RANDOM_KEY] = {
     TEXT_CALL TEXT_THERE
     "local p,q,chance,bound=A[2],A[3],A[4],A[5]\n"
@@ -447,10 +486,9 @@ static const struct script {
     "d062609cc2fefb05a66782be21ed293151fa6d8c"},
     [SCRIPT_SET] = {
     TEXT_CALL TEXT_THERE
-    "local key,value=A[2],A[3]\n"
-    TEXT_STORE
-    "return 1\n",
-    "6b7d7f8ebc4b9ff16151de8b46079fe5899ed723"},
+    "if call('HSET',K[1],unpack(ARGV,2))>0 then\nfor i=2,#ARGV,2 do\n"
+    "call('ZADD',K[2],'0',A[i])\nend\nend\nreturn 1\n",
+    "933f066ec1373c2d21eb72be99598ca51e70ae24"},
     [SCRIPT_SET_IF_ABSENT] = {
     TEXT_CALL TEXT_THERE
     "if call('HSETNX',K[1],A[2],A[3])==0 then\nreturn 0\nend\ncall('ZADD',K[2],'0',A[2])\n"
