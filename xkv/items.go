@@ -77,38 +77,6 @@ func appendEntryHead(items []byte, keyLen, valueLen uint32) []byte {
 	return binary.NativeEndian.AppendUint32(items, valueLen)
 }
 
-// AppendKey appends a key to a list of keys.
-func AppendKey(items []byte, key string) []byte {
-	return AppendEntry(items, key, nil)
-}
-
-// AppendEntry appends a key with its value to a list of entries.
-func AppendEntry(items []byte, key string, value []byte) []byte {
-	keyLen, valueLen := fitting(len(key)), fitting(len(value))
-	items = append(appendEntryHead(items, keyLen, valueLen), key[:keyLen]...)
-	return append(items, value[:valueLen]...)
-}
-
-// AppendClaim appends a claim that is given back.
-func AppendClaim(items []byte, id, key string, token int64) []byte {
-	const tokenSize = 8
-	keyLen, idLen := fitting(len(key)), fitting(len(id))
-	items = append(appendEntryHead(items, keyLen, tokenSize+idLen), key[:keyLen]...)
-	// #nosec G115 -- C has the same bits as an int64_t
-	items = binary.NativeEndian.AppendUint64(items, uint64(token))
-	return append(items, id[:idLen]...)
-}
-
-func appendEntryHead(items []byte, keyLen, valueLen uint32) []byte {
-	items = append(items, byte(ItemEntry), 0)
-	items = binary.NativeEndian.AppendUint32(items, keyLen)
-	return binary.NativeEndian.AppendUint32(items, valueLen)
-}
-
-// mostBytes is more than a key or value may have. What is longer is cut here, where a length
-// has 32 bits, and refused by the library, which finds it too long.
-const mostBytes = C.XKV_VALUE_MAX + 1
-
 func fitting(n int) uint32 {
 	if n < 0 || n > mostBytes {
 		return mostBytes
