@@ -19,6 +19,10 @@ static int absolute_path(const char *path, char **absolute) {
     if (fault.cause != XKV__FINE)
         return xkv__fail_system(
             XKV_E_DISK_PATH, "the current directory cannot be told, which leads to", path, fault);
+    if (relative && path[0] == '/') { /* of the current drive, where there are such */
+        directory[xkv__path_root(directory) - 1] = '\0';
+        path++;
+    }
     while (path[0] == '.' && path[1] == '/')
         path += 2;
     size_t size = strlen(directory) + strlen(path) + 2;
@@ -48,6 +52,16 @@ static bool is_url(const char *path) {
     return scheme > 1 && starts_with(path + scheme, "://");
 }
 
+/* "/C:/file" is "C:/file" where drives have letters. */
+static int strip_slash(char *path, const char *quoted) {
+    if (path[0] == '/' && xkv__path_root(path + 1) > 1)
+        memmove(path, path + 1, strlen(path));
+    if (xkv__path_root(path) == 0)
+        return xkv__fail(XKV_E_DISK_PATH, "%s names no drive; write file:///C:/ and the path",
+                         quoted);
+    return XKV_OK;
+}
+
 /* A copy of the path in a file URL, which is what import.meta.resolve gives scripts. */
 static int path_of_url(const char *url, char **path) {
     const char *at = url + strlen("file:");
@@ -69,7 +83,10 @@ static int path_of_url(const char *url, char **path) {
                          "%s has a %% that two hexadecimal digits, not 00, do not follow; write "
                          "%%25 for %%",
                          quoted);
-    return *path ? XKV_OK : XKV_E_STORE_FULL;
+    if (!*path)
+        return XKV_E_STORE_FULL;
+    xkv__path_unify(*path);
+    return strip_slash(*path, quoted);
 }
 
 /* The absolute path that an option stands for. */
@@ -92,6 +109,18 @@ static int resolve(const char *path, char **absolute) {
     return absolute_path(path, absolute);
 }
 
+/* What a path must be, whatever is there. */
+static int check_path(const char *path) {
+    const char *problem = xkv__path_problem(path);
+
+    if (problem)
+        return xkv__fail(XKV_E_DISK_PATH, "\"%s\" %s", path, problem);
+    if (path[strlen(path) - 1] == '/')
+        return xkv__fail(XKV_E_DISK_PATH, "\"%s\" names a directory; give the path of a file",
+                         path);
+    return XKV_OK;
+}
+
 int xkv__file_path(const char *given, char **path) {
     char quoted[XKV__QUOTE_SIZE];
     size_t len = strlen(given);
@@ -100,11 +129,13 @@ int xkv__file_path(const char *given, char **path) {
     if (len > XKV_PATH_MAX)
         return xkv__fail(XKV_E_DISK_PATH, "the path %s is %zu bytes long; at most %u are allowed",
                          xkv__quote(xkv_text(given), quoted), len, XKV_PATH_MAX);
-    int error = resolve(given, path);
-    if (error == XKV_OK && (*path)[strlen(*path) - 1] == '/')
-        return xkv__fail(XKV_E_DISK_PATH, "\"%s\" names a directory; give the path of a file",
-                         *path);
-    return error;
+    char *unified = xkv__strdup(given);
+    if (!unified)
+        return XKV_E_STORE_FULL;
+    xkv__path_unify(unified);
+    int error = resolve(unified, path);
+    xkv__free(unified);
+    return error == XKV_OK ? check_path(*path) : error;
 }
 
 /* -- Directories ------------------------------------------------------------ */
