@@ -10,14 +10,13 @@ PREFIX       ?= /usr/local
 CRASH_CYCLES ?= 200
 FUZZ_SECONDS ?= 60
 
-# Recursive on purpose: asked when first needed, after setup has installed them.
-LIBS        = $(shell $(PKG_CONFIG) --libs lmdb) -lpthread
-CFLAGS_LIBS = $(shell $(PKG_CONFIG) --cflags lmdb)
-# What only tests use: libxxhash is what our XXH64 is compared with.
+LIBS = -llmdb -lpthread
+# What only tests use: libxxhash is what our XXH64 is compared with. Recursive on purpose: asked
+# when first needed, after setup has installed them.
 LIBS_TESTS = $(shell $(PKG_CONFIG) --libs cmocka libxxhash) -ldl
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Werror
-CFLAGS_ALL = -std=c11 $(WARNINGS) -Ixkv/include -Ixkv/src $(CFLAGS_LIBS) -MMD -MP
+CFLAGS_ALL = -std=c11 $(WARNINGS) -Ixkv/include -Ixkv/src -MMD -MP
 
 # A flavour is a way to compile; each has its own folder in build/.
 CFLAGS_release = -O2 -g

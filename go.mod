@@ -3,6 +3,7 @@ module example.com/xk6-kv
 go 1.26
 
 require (
+	github.com/PowerDNS/lmdb-go v1.9.3
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/grafana/sobek v0.0.0-20260727154728-7781506a890f
 	go.k6.io/k6/v2 v2.2.0

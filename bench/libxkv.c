@@ -12,7 +12,6 @@
  */
 #define _GNU_SOURCE 1
 #include <fcntl.h>
-#include <lmdb.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,6 +20,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "disk/lmdb_api.h"
 
 #include "xkv.h"
 

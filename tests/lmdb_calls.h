@@ -11,8 +11,9 @@
 #include "support.h"
 
 #include <dlfcn.h>
-#include <lmdb.h>
 #include <stdatomic.h>
+
+#include "disk/lmdb_api.h"
 
 #define LMDB_CALLS(_)                                                                              \
     _(env_create, (MDB_env * *env), (env))                                                         \

@@ -7,7 +7,6 @@ package xkv
 
 /*
 #cgo CFLAGS: -I${SRCDIR}/include -I${SRCDIR}/src -std=c11
-#cgo pkg-config: lmdb
 #cgo LDFLAGS: -lpthread
 #cgo noescape xkvgo_submit
 #cgo nocallback xkvgo_submit

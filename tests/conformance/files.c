@@ -5,9 +5,10 @@
 #include "../model.h"
 
 #include <fcntl.h>
-#include <lmdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
+
+#include "disk/lmdb_api.h"
 
 /* A store with some data; small values and large. */
 static void make_store(const char *path, unsigned keys) {

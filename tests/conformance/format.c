@@ -8,9 +8,8 @@
 #include "../files.h"
 #include "../items.h"
 
-#include <lmdb.h>
-
 #include "base/xxh64.h"
+#include "disk/lmdb_api.h"
 
 /* -- Records ----------------------------------------------------------------- */
 

@@ -10,12 +10,12 @@
 #include "../model.h"
 
 #include <dlfcn.h>
-#include <lmdb.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "base/rwlock.h"
+#include "disk/lmdb_api.h"
 
 /* -- What is counted --------------------------------------------------------- */
 

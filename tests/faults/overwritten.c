@@ -9,7 +9,8 @@
 #include "../model.h"
 
 #include <dlfcn.h>
-#include <lmdb.h>
+
+#include "disk/lmdb_api.h"
 
 enum { PAGE = 4096, KEYS = 3000, FLAGS_AT = 10, LOWER_AT = 12, HEADER = 16, BRANCH = 1 };
 

@@ -5,11 +5,11 @@
 #include "../support.h"
 
 #include <fcntl.h>
-#include <lmdb.h>
 #include <pthread.h>
 #include <sys/file.h>
 
 #include "disk/file.h"
+#include "disk/lmdb_api.h"
 
 enum { LONG_KEY = 1200, CHUNK = 496 };
 

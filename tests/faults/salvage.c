@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "base/xxh64.h"
 
-#include <lmdb.h>
+#include "disk/lmdb_api.h"
 
 /* -- Sound files ------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 #include "../file_calls.h"
 #include "salvage.h"
 
-#include <lmdb.h>
+#include "disk/lmdb_api.h"
 
 /* -- What is no store -------------------------------------------------------- */
 

@@ -9,10 +9,9 @@
 #include "../files.h"
 #include "../heap.h"
 
-#include <lmdb.h>
-
 #include "base/error.h"
 #include "disk/file.h"
+#include "disk/lmdb_api.h"
 
 /* -- The file ---------------------------------------------------------------- */
 

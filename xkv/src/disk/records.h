@@ -14,7 +14,7 @@
 
 #include "base/config.h"
 
-#include <lmdb.h>
+#include "disk/lmdb_api.h"
 
 /* Outside the ranges of errno and of LMDB's codes. */
 enum { XKV__DAMAGED = -29999, XKV__NEWER = -29998, XKV__NO_ROOM = -29996 };
