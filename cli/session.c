@@ -128,7 +128,7 @@ bool session_would_create(const struct call *call) {
 }
 
 bool can_be_read(const char *name) {
-    FILE *file = strstr(name, ":/") ? stdin : fopen(name, "rb");
+    FILE *file = strstr(name, ":/") ? stdin : terminal_open(name);
 
     if (file && file != stdin)
         fclose(file);

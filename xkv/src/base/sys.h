@@ -226,6 +226,9 @@ extern const bool xkv__map_extends_file;
 void xkv__make_sparse(xkv__handle handle);
 void xkv__cut_file(xkv__handle handle, uint64_t size);
 
+/* How many bytes can be touched from an address on that something is mapped at. */
+size_t xkv__mapped_size(const void *address);
+
 /* A file cannot be longer: the process's limit, UINT64_MAX for none. To write beyond it
  * may end the process. */
 uint64_t xkv__file_limit(void);

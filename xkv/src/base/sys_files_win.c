@@ -5,6 +5,7 @@
  * renamed beside others, as on POSIX systems; LMDB's own handles allow all but the
  * last two, so that a file that LMDB has open is not removed.
  */
+#include "base/sys.h"
 #include "base/sys_win.h"
 
 #ifdef _WIN32
@@ -381,7 +382,7 @@ static bool read_unlocked(HANDLE file, void *out, DWORD size, uint64_t at, DWORD
     }
 }
 
-static bool is_directory(HANDLE file) {
+static bool leads_to_directory(HANDLE file) {
     BY_HANDLE_FILE_INFORMATION found;
 
     return GetFileInformationByHandle(file, &found) &&
@@ -396,7 +397,7 @@ static xkv__fault read_file_at(xkv__handle handle, void *out, size_t size, uint6
     for (*got = 0; *got < size && more > 0; *got += more) {
         if (!read_unlocked(file, (char *)out + *got, piece_of(size - *got), at + *got, &more)) {
             xkv__fault fault = xkv__last_fault(true);
-            return is_directory(file) ? (xkv__fault){XKV__IS_DIRECTORY, fault.number} : fault;
+            return leads_to_directory(file) ? (xkv__fault){XKV__IS_DIRECTORY, fault.number} : fault;
         }
     }
     return xkv__fault_of(0);
@@ -502,6 +503,12 @@ void xkv__cut_file(xkv__handle handle, uint64_t size) {
 
     if (GetFileSizeEx(system_handle(handle), &now) && (uint64_t)now.QuadPart > size)
         (void)set_size(system_handle(handle), size);
+}
+
+size_t xkv__mapped_size(const void *address) {
+    MEMORY_BASIC_INFORMATION range;
+
+    return VirtualQuery(address, &range, sizeof range) > 0 ? range.RegionSize : 0;
 }
 
 /* -- Locks -------------------------------------------------------------------

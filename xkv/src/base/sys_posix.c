@@ -297,6 +297,11 @@ void xkv__cut_file(xkv__handle handle, uint64_t size) {
     (void)handle, (void)size;
 }
 
+size_t xkv__mapped_size(const void *address) {
+    (void)address;
+    return 0;
+}
+
 /* -- Locks -------------------------------------------------------------------
  *
  * The whole file's are those of flock: they belong to the open file, so nothing

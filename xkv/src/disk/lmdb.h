@@ -32,6 +32,7 @@ typedef struct xkv__lmdb {
 
     xkv__rwlock map_lock;
     size_t map_size;
+    uint64_t size_before;        /* of the file, when it was opened */
     bool map_full;               /* under write_mutex: grow before the next transaction */
     uint64_t readers_checked_ms; /* under write_mutex: when dead ones were last looked for, */
     uint64_t readers_checked_at; /* and how many pages there were */
@@ -120,6 +121,9 @@ int xkv__fail_unmapped(const xkv__lmdb *lmdb); /* nor reads */
 void xkv__lmdb_lose(xkv__lmdb *lmdb);
 
 /* -- readers.c --------------------------------------------------------------- */
+
+/* Sees to it that LMDB's idea of the map of who only reads is no larger than the map. */
+int xkv__fit_map(xkv__lmdb *lmdb);
 
 /* Doubles the map, if there are addresses. With write_mutex, and no transaction. */
 int xkv__grow_map(xkv__lmdb *lmdb);
