@@ -1,6 +1,8 @@
 /* session.c - see session.h */
 #include "session.h"
 
+#include "terminal.h"
+
 #include <stdlib.h>
 
 /* -- Messages --------------------------------------------------------------------- */

@@ -8,12 +8,21 @@
 
 /* -- What an option stands for ------------------------------------------------- */
 
+static int check_names(const char *path) {
+    const char *problem = xkv__path_problem(path);
+
+    return problem ? xkv__fail(XKV_E_DISK_PATH, "\"%s\" %s", path, problem) : XKV_OK;
+}
+
 /* An absolute copy of path, as text: the file need not exist yet. */
 static int absolute_path(const char *path, char **absolute) {
     char directory[4096] = "";
     bool relative = xkv__path_root(path) == 0;
     xkv__fault fault = {XKV__FINE, 0};
 
+    int error = check_names(path);
+    if (error != XKV_OK)
+        return error;
     if (relative)
         fault = xkv__files.current_directory(directory, sizeof directory);
     if (fault.cause != XKV__FINE)
@@ -56,10 +65,10 @@ static bool is_url(const char *path) {
 static int strip_slash(char *path, const char *quoted) {
     if (path[0] == '/' && xkv__path_root(path + 1) > 1)
         memmove(path, path + 1, strlen(path));
-    if (xkv__path_root(path) == 0)
+    if (xkv__path_root(path) == 0 && path[strlen(path) - 1] != '/')
         return xkv__fail(XKV_E_DISK_PATH, "%s names no drive; write file:///C:/ and the path",
                          quoted);
-    return XKV_OK;
+    return check_names(path);
 }
 
 /* A copy of the path in a file URL, which is what import.meta.resolve gives scripts. */
@@ -109,18 +118,6 @@ static int resolve(const char *path, char **absolute) {
     return absolute_path(path, absolute);
 }
 
-/* What a path must be, whatever is there. */
-static int check_path(const char *path) {
-    const char *problem = xkv__path_problem(path);
-
-    if (problem)
-        return xkv__fail(XKV_E_DISK_PATH, "\"%s\" %s", path, problem);
-    if (path[strlen(path) - 1] == '/')
-        return xkv__fail(XKV_E_DISK_PATH, "\"%s\" names a directory; give the path of a file",
-                         path);
-    return XKV_OK;
-}
-
 int xkv__file_path(const char *given, char **path) {
     char quoted[XKV__QUOTE_SIZE];
     size_t len = strlen(given);
@@ -135,7 +132,10 @@ int xkv__file_path(const char *given, char **path) {
     xkv__path_unify(unified);
     int error = resolve(unified, path);
     xkv__free(unified);
-    return error == XKV_OK ? check_path(*path) : error;
+    if (error == XKV_OK && (*path)[strlen(*path) - 1] == '/')
+        return xkv__fail(XKV_E_DISK_PATH, "\"%s\" names a directory; give the path of a file",
+                         *path);
+    return error;
 }
 
 /* -- Directories ------------------------------------------------------------ */

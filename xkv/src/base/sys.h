@@ -220,14 +220,16 @@ const char *xkv__path_problem(const char *path);
 /* The tools that mend who owns a file and who may write to it. */
 extern const char xkv__mend_owner[];
 
-/* Whether to map a file makes it as long as the map. There it is made sparse before, and cut when
- * it is mapped no more; both are done if they can be. */
+/*
+ * Whether to map a file makes it as long as the map. There it is made sparse before, and cut when
+ * it is mapped no more; both are done if they can be. Between looking how long it is and mapping no
+ * more than that, a process that does not write it has it held: then it is not cut.
+ */
 extern const bool xkv__map_extends_file;
 void xkv__make_sparse(xkv__handle handle);
 void xkv__cut_file(xkv__handle handle, uint64_t size);
-
-/* How many bytes can be touched from an address on that something is mapped at. */
-size_t xkv__mapped_size(const void *address);
+void xkv__hold_size(xkv__handle handle);
+void xkv__let_size(xkv__handle handle);
 
 /* A file cannot be longer: the process's limit, UINT64_MAX for none. To write beyond it
  * may end the process. */

@@ -498,19 +498,6 @@ void xkv__make_sparse(xkv__handle handle) {
     (void)DeviceIoControl(system_handle(handle), FSCTL_SET_SPARSE, NULL, 0, NULL, 0, &got, NULL);
 }
 
-void xkv__cut_file(xkv__handle handle, uint64_t size) {
-    LARGE_INTEGER now;
-
-    if (GetFileSizeEx(system_handle(handle), &now) && (uint64_t)now.QuadPart > size)
-        (void)set_size(system_handle(handle), size);
-}
-
-size_t xkv__mapped_size(const void *address) {
-    MEMORY_BASIC_INFORMATION range;
-
-    return VirtualQuery(address, &range, sizeof range) > 0 ? range.RegionSize : 0;
-}
-
 /* -- Locks -------------------------------------------------------------------
  *
  * Locks here are of ranges of bytes, belong to the handle, and keep others from
@@ -520,7 +507,8 @@ size_t xkv__mapped_size(const void *address) {
  * it. To ask is to try to lock: whoever is asked about at that moment
  * sees a lock that is gone at once, and tries again.
  */
-static const uint64_t whole_file_at = (uint64_t)1 << 62, processes = (uint64_t)1 << 32;
+static const uint64_t whole_file_at = (uint64_t)1 << 62, size_at = ((uint64_t)1 << 62) + 1,
+                      processes = (uint64_t)1 << 32;
 
 enum { LOCK_TRIES = 50 };
 
@@ -566,6 +554,25 @@ static xkv__fault lock_file(xkv__handle handle, bool exclusive) {
     if (had_other)
         (void)try_range(file, !exclusive, whole_file_at, 1);
     return xkv__fault_of(ERROR_LOCK_VIOLATION);
+}
+
+void xkv__hold_size(xkv__handle handle) {
+    (void)insist_on(system_handle(handle), false, size_at, 1);
+}
+
+void xkv__let_size(xkv__handle handle) {
+    (void)free_range(system_handle(handle), size_at, 1);
+}
+
+void xkv__cut_file(xkv__handle handle, uint64_t size) {
+    HANDLE file = system_handle(handle);
+    LARGE_INTEGER now;
+
+    if (!try_range(file, true, size_at, 1))
+        return;
+    if (GetFileSizeEx(file, &now) && (uint64_t)now.QuadPart > size)
+        (void)set_size(file, size);
+    (void)free_range(file, size_at, 1);
 }
 
 static xkv__fault mark_file(xkv__handle handle, uint64_t place) {

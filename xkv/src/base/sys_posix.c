@@ -297,9 +297,12 @@ void xkv__cut_file(xkv__handle handle, uint64_t size) {
     (void)handle, (void)size;
 }
 
-size_t xkv__mapped_size(const void *address) {
-    (void)address;
-    return 0;
+void xkv__hold_size(xkv__handle handle) {
+    (void)handle;
+}
+
+void xkv__let_size(xkv__handle handle) {
+    (void)handle;
 }
 
 /* -- Locks -------------------------------------------------------------------

@@ -4,8 +4,8 @@
  * Text is UTF-8 in the library and UTF-16 in the system, whose calls with a W at the
  * end are used, so that nothing depends on a code page.
  */
-#include "base/sys.h"
 #include "base/sys_win.h"
+#include "base/sys.h"
 
 #ifdef _WIN32
 

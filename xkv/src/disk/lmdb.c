@@ -348,18 +348,6 @@ static int lmdb_next(xkv__txn *txn, xkv_bytes *found, xkv_bytes *value) {
     return xkv__fail_record(lmdb, code, *found);
 }
 
-/* Of the file, without what only the map has made of it. */
-static uint64_t file_size(const xkv__lmdb *lmdb, const xkv__status *status) {
-    MDB_envinfo info;
-    MDB_stat stat;
-
-    if (!xkv__map_extends_file)
-        return status->size;
-    mdb_env_info(lmdb->env, &info);
-    mdb_env_stat(lmdb->env, &stat);
-    return (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
-}
-
 static int lmdb_measure(xkv__txn *txn, xkv__facts *facts) {
     xkv__lmdb *lmdb = xkv__lmdb_of(txn);
     const xkv__tree *index = xkv__index_of(txn);
@@ -372,7 +360,7 @@ static int lmdb_measure(xkv__txn *txn, xkv__facts *facts) {
             lmdb, xkv__guarded_count(xkv__own(txn)->mdb, &lmdb->records, &facts->count));
     if (error == XKV_OK)
         error = xkv__file_examine(lmdb->file, XKV_E_DISK_STORE_READ, &status);
-    facts->size = error == XKV_OK ? (int64_t)file_size(lmdb, &status) : 0;
+    facts->size = error == XKV_OK ? (int64_t)status.size : 0;
     if (error == XKV_OK) {
         facts->activity.commits = (int64_t)mdb_txn_id(xkv__own(txn)->mdb);
         facts->activity.writer = xkv__file_writer(lmdb->file);

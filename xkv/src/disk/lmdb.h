@@ -27,6 +27,7 @@ typedef struct xkv__lmdb {
     MDB_env *env;
     xkv__records records;
     bool read_only;
+    bool mapped;    /* LMDB has opened the file */
     bool opened;    /* entirely */
     bool syncs_all; /* a commit waits for the disk to have all that it wrote */
 
@@ -121,9 +122,6 @@ int xkv__fail_unmapped(const xkv__lmdb *lmdb); /* nor reads */
 void xkv__lmdb_lose(xkv__lmdb *lmdb);
 
 /* -- readers.c --------------------------------------------------------------- */
-
-/* Sees to it that LMDB's idea of the map of who only reads is no larger than the map. */
-int xkv__fit_map(xkv__lmdb *lmdb);
 
 /* Doubles the map, if there are addresses. With write_mutex, and no transaction. */
 int xkv__grow_map(xkv__lmdb *lmdb);

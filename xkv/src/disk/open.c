@@ -264,7 +264,7 @@ static int check_identity(xkv__lmdb *lmdb) {
     return xkv__fail(XKV_E_DISK_STORE_OPEN, "\"%s\" was replaced while it was being opened", path);
 }
 
-static int open_env(xkv__lmdb *lmdb, const xkv_options *options) {
+static int open_held(xkv__lmdb *lmdb, const xkv_options *options) {
     int error = choose_map_size(lmdb, options);
 
     if (error != XKV_OK)
@@ -294,9 +294,18 @@ static int open_env(xkv__lmdb *lmdb, const xkv_options *options) {
                          lmdb->file->path, lmdb->file->path, mdb_strerror(code));
     if (code != MDB_SUCCESS)
         return xkv__fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
+    lmdb->mapped = true;
     mdb_reader_check(lmdb->env, NULL);
-    error = xkv__fit_map(lmdb);
-    return error == XKV_OK ? check_identity(lmdb) : error;
+    return check_identity(lmdb);
+}
+
+static int open_env(xkv__lmdb *lmdb, const xkv_options *options) {
+    if (!options->read_only)
+        return open_held(lmdb, options);
+    xkv__hold_size(lmdb->file->handle);
+    int error = open_held(lmdb, options);
+    xkv__let_size(lmdb->file->handle);
+    return error;
 }
 
 /* Where the map has made the file longer, it is cut again: behind its pages, or if it could not be
@@ -307,13 +316,15 @@ static void close_env(xkv__lmdb *lmdb) {
     MDB_envinfo info = {.me_last_pgno = 0};
     MDB_stat stat = {.ms_psize = 0};
 
-    if (cut && mdb_env_info(lmdb->env, &info) == MDB_SUCCESS)
+    if (cut && lmdb->mapped) {
+        mdb_env_info(lmdb->env, &info);
         mdb_env_stat(lmdb->env, &stat);
+    }
     mdb_env_close(lmdb->env);
     uint64_t used = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
-    if (used > 0 && !lmdb->opened && used < lmdb->size_before)
+    if (used > 0 && !lmdb->opened)
         used = lmdb->size_before;
-    if (used > 0)
+    if (cut && stat.ms_psize > 0)
         xkv__cut_file(lmdb->file->handle, used);
 }
 

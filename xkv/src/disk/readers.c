@@ -20,35 +20,13 @@ enum { READERS_WAIT_MS = 5000, READERS_CHECK_MS = 250, READERS_CHECK_PAGES = 256
 
 /* -- The map ----------------------------------------------------------------- */
 
-/* Whoever writes may have cut the file between when it was examined and when it was mapped. Now
- * that it is mapped it can be cut no more, but LMDB takes the map for larger than it is. */
-int xkv__fit_map(xkv__lmdb *lmdb) {
-    MDB_envinfo info;
-    int code = MDB_SUCCESS;
-
-    if (!xkv__map_extends_file || !lmdb->read_only)
-        return XKV_OK;
-    for (int tries = 0; tries < 10 && code == MDB_SUCCESS; tries++) {
-        mdb_env_info(lmdb->env, &info);
-        size_t mapped = xkv__mapped_size(info.me_mapaddr);
-        if (mapped >= info.me_mapsize)
-            return XKV_OK;
-        lmdb->map_size = mapped;
-        code = mdb_env_set_mapsize(lmdb->env, mapped);
-    }
-    if (code == MDB_SUCCESS)
-        return xkv__file_corrupt(lmdb->file, "it was cut short");
-    atomic_store(&lmdb->unmapped, true);
-    return xkv__fail_unmapped(lmdb);
-}
-
 /* Takes the store out of use if not even the old map is to be had again. */
 static int map_anew(xkv__lmdb *lmdb, size_t size) {
     int code = mdb_env_set_mapsize(lmdb->env, size);
 
     if (code == MDB_SUCCESS) {
         lmdb->map_size = size;
-        return xkv__fit_map(lmdb);
+        return XKV_OK;
     }
     if (mdb_env_set_mapsize(lmdb->env, lmdb->map_size) == MDB_SUCCESS)
         return xkv__fail_lmdb(lmdb, code, XKV_E_DISK_STORE_WRITE);
@@ -79,7 +57,7 @@ int xkv__grow_map(xkv__lmdb *lmdb) {
 
 /* Another process has made the file larger than our map, which had size known
  * when that was seen: of many readers that see it, one enlarges it. */
-static int adopt_map(xkv__lmdb *lmdb, size_t known) {
+static int adopt_size(xkv__lmdb *lmdb, size_t known) {
     xkv__status status;
     int error = xkv__file_examine(lmdb->file, XKV_E_DISK_STORE_READ, &status);
 
@@ -96,6 +74,13 @@ static int adopt_map(xkv__lmdb *lmdb, size_t known) {
     if (lmdb->map_size == known)
         error = remap(lmdb, least, size);
     xkv__write_unlock(&lmdb->map_lock);
+    return error;
+}
+
+static int adopt_map(xkv__lmdb *lmdb, size_t known) {
+    xkv__hold_size(lmdb->file->handle);
+    int error = adopt_size(lmdb, known);
+    xkv__let_size(lmdb->file->handle);
     return error;
 }
 
