@@ -7,7 +7,8 @@ package xkv
 
 /*
 #cgo CFLAGS: -I${SRCDIR}/include -I${SRCDIR}/src -std=c11
-#cgo LDFLAGS: -lpthread
+#cgo !windows LDFLAGS: -lpthread
+#cgo windows LDFLAGS: -lws2_32 -ladvapi32
 #cgo noescape xkvgo_submit
 #cgo nocallback xkvgo_submit
 #cgo noescape xkvgo_check_entry
@@ -569,6 +570,10 @@ func (c *Command) Begin(o *Operation) {
 func (c *Command) SetText(slot int, s string) {
 	c.data[slot], c.call.sizes[slot] = text(s), C.size_t(len(s))
 }
+
+// mostBytes is more than a key or value may have. What is longer is cut where a length has 32
+// bits, and refused by the library, which finds it too long.
+const mostBytes = C.XKV_VALUE_MAX + 1
 
 // SetBytes sets a value, or items: see AppendEntry.
 func (c *Command) SetBytes(slot int, b []byte) {

@@ -14,11 +14,11 @@
 
 struct fake {
     int listener, port;
-    const char *error;    /* what commands are answered with */
-    int other;            /* the port of another node, 0: there is none */
-    _Atomic int commands; /* how many have been, */
-    char heard[16];       /* and the last letter of the first of them */
-    const char *refuses;  /* if it is not NULL: which of them are refused ('-'), else done */
+    const char *_Atomic error;   /* what commands are answered with */
+    _Atomic int other;           /* the port of another node, 0: there is none */
+    _Atomic int commands;        /* how many have been, */
+    char heard[16];              /* and the last letter of the first of them */
+    const char *_Atomic refuses; /* if it is not NULL: which of them are refused ('-'), else done */
 };
 
 /* -- What a node says ------------------------------------------------------------- */
