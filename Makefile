@@ -5,18 +5,23 @@ export K6_NO_USAGE_REPORT = true
 export CGO_ENABLED = 1
 
 CC           ?= cc
-PKG_CONFIG   ?= pkg-config
 PREFIX       ?= /usr/local
 CRASH_CYCLES ?= 200
 FUZZ_SECONDS ?= 60
+FAULTS       ?= 500
 
-LIBS = -llmdb -lpthread
-# What only tests use: libxxhash is what our XXH64 is compared with. Recursive on purpose: asked
-# when first needed, after setup has installed them.
-LIBS_TESTS = $(shell $(PKG_CONFIG) --libs cmocka libxxhash) -ldl
+# Where C programs have LMDB from: module, the sources of the Go module that k6 is built with;
+# system; or a folder with the sources. See scripts/lmdb.sh.
+LMDB ?= $(if $(shell command -v go),module,system)
+
+LIBS = $(if $(filter system,$(LMDB)),-llmdb) -lpthread
+# What only tests use: libxxhash is what our XXH64 is compared with. Homebrew's folder is not where
+# every compiler looks.
+BREW       := $(if $(filter Darwin,$(shell uname -s)),$(shell brew --prefix 2>/dev/null))
+LIBS_TESTS  = $(BREW:%=-L%/lib) -lcmocka -lxxhash -ldl
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Werror
-CFLAGS_ALL = -std=c11 $(WARNINGS) -Ixkv/include -Ixkv/src -MMD -MP
+CFLAGS_ALL = -std=c11 $(WARNINGS) -Ixkv/include -Ixkv/src -include build/lmdb/names.h $(BREW:%=-I%/include) -MMD -MP
 
 # A flavour is a way to compile; each has its own folder in build/.
 CFLAGS_release = -O2 -g
@@ -45,14 +50,50 @@ COMMIT = $(shell git describe --always --dirty --exclude='*' 2>/dev/null)
 
 .PHONY: k6
 k6:
-	go build -ldflags "-X example.com/xk6-kv.commit=$(COMMIT)" -o k6 ./cmd/k6
+	go build -ldflags "-X $$(go list -m).commit=$(COMMIT)" -o k6 ./cmd/k6
+
+# --- LMDB -----------------------------------------------------------------------
+
+# Compiled once, for all flavours and the shared library, and without warnings: they are not
+# ours to heed.
+LMDB_OBJECTS = $(if $(filter system,$(LMDB)),,build/lmdb/mdb.o build/lmdb/midl.o)
+LMDB_COMPILE = $(CC) -O2 -g -fPIC -pthread -w $(CFLAGS) -c -o $@ build/lmdb/$(@F:.o=.c)
+
+# Is only made anew when another LMDB is wanted; all objects depend on it.
+build/lmdb/names.h: always
+	@scripts/lmdb.sh '$(LMDB)'
+
+.PHONY: always
+always:
+
+build/lmdb/LICENSE: build/lmdb/names.h
+
+build/lmdb/mdb.o build/lmdb/midl.o: build/lmdb/names.h
+	@$(LMDB_COMPILE) -include build/lmdb/names.h
+
+# Once more, for tests that stand between the library and LMDB: see tests/lmdb_calls.h.
+build/lmdb/real/mdb.o build/lmdb/real/midl.o: build/lmdb/names.h
+	@mkdir -p $(@D)
+	@$(LMDB_COMPILE) -include build/lmdb/real.h
+
+# The linker takes from an archive what it lacks: of the first nothing for those tests, of the
+# second nothing for all others.
+LMDB_TESTS = build/lmdb/liblmdb.a build/lmdb/libreal.a
+build/lmdb/liblmdb.a: $(LMDB_OBJECTS)
+build/lmdb/libreal.a: $(LMDB_OBJECTS:build/lmdb/%=build/lmdb/real/%)
+$(LMDB_TESTS):
+	@$(if $^,,echo "C tests need LMDB's sources: not LMDB=system" >&2; exit 1)
+	@$(AR) rcs $@ $^
+
+# --- The library ----------------------------------------------------------------
 
 .PHONY: lib
-lib: build/libxkv.a ## build build/libxkv.a, the C library alone
+lib: build/libxkv.a ## build build/libxkv.a, the C library alone, with LMDB in it (LMDB=system: without)
 
-build/libxkv.a: $(SOURCES:%.c=build/release/%.o)
+build/libxkv.a: $(SOURCES:%.c=build/release/%.o) $(LMDB_OBJECTS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
+	@echo "$@: $$(cat build/lmdb/about)"
 
 # The number changes when programs must be compiled anew.
 SONAME_linux  = libxkv.so.0
@@ -74,8 +115,9 @@ build/exports.darwin:
 	@mkdir -p $(@D)
 	@echo '_xkv_[a-z]*' >$@
 
-build/$(SONAME): $(SOURCES:%.c=build/shared/%.o) $(EXPORTS)
+build/$(SONAME): $(SOURCES:%.c=build/shared/%.o) $(LMDB_OBJECTS) $(EXPORTS)
 	@$(CC) $(CFLAGS_shared) $(SHARED_$(SYSTEM)) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
+	@echo "$@: $$(cat build/lmdb/about)"
 
 # --- The tool -------------------------------------------------------------------
 
@@ -84,9 +126,9 @@ CLI_OBJECTS = $(patsubst %.c,build/release/%.o,$(wildcard cli/*.c))
 $(CLI_OBJECTS): CFLAGS_ALL = -std=c11 $(WARNINGS) -Ixkv/include -MMD -MP $(CFLAGS_OPENSSL)
 
 # TLS in the tool: by OpenSSL, where it is. "make XKV_OPENSSL=" leaves it out.
-XKV_OPENSSL    := $(shell pkg-config --exists 'openssl >= 1.1.1' && echo yes)
-CFLAGS_OPENSSL := $(if $(XKV_OPENSSL),-DXKV_OPENSSL $(shell pkg-config --cflags openssl))
-LIBS_OPENSSL   := $(if $(XKV_OPENSSL),$(shell pkg-config --libs openssl))
+XKV_OPENSSL    := $(shell $(CC) $(CFLAGS) -include openssl/ssl.h -x c -E /dev/null >/dev/null 2>&1 && echo yes)
+CFLAGS_OPENSSL := $(if $(XKV_OPENSSL),-DXKV_OPENSSL)
+LIBS_OPENSSL   := $(if $(XKV_OPENSSL),-lssl -lcrypto)
 
 .PHONY: xkv
 xkv: build/xkv ## build build/xkv, the tool that looks into stores and changes them
@@ -106,11 +148,11 @@ SLOW = threads/claims threads/hammer threads/waiting threads/lanes unit/btree fu
        $(addprefix faults/,allocations damage salvage disk files)
 
 define flavour
-build/$1/%.o: %.c
+build/$1/%.o: %.c build/lmdb/names.h
 	@mkdir -p $$(@D)
 	@$2 $$(CFLAGS_ALL) $$(CFLAGS_$1) $$(CFLAGS) -c -o $$@ $$<
 
-build/$1/%: build/$1/tests/%.o $$(SOURCES:%.c=build/$1/%.o)
+build/$1/%: build/$1/tests/%.o $$(SOURCES:%.c=build/$1/%.o) $$(LMDB_TESTS)
 	@mkdir -p $$(@D)
 	@$2 $$(CFLAGS_$1) $$(LDFLAGS_$1) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_TESTS) $$(LIBS)
 
@@ -122,7 +164,10 @@ $(foreach f,release shared asan tsan coverage,$(eval $(call flavour,$f,$$(CC))))
 $(eval $(call flavour,fuzz,clang))
 
 # Its reader is what our own of servers' replies is compared with.
-build/%/unit/resp_hiredis: LIBS_TESTS += $(shell $(PKG_CONFIG) --libs hiredis)
+build/%/unit/resp_hiredis: LIBS_TESTS += -lhiredis
+
+# Compared with LMDB's own header.
+build/%/tests/unit/lmdb_api.o: CFLAGS_ALL += -Ibuild/lmdb
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 .SECONDARY:
@@ -163,10 +208,11 @@ build/servers/clock.so: tests/servers/clock.c
 	@$(CC) -std=c11 -D_DEFAULT_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
 
 define beside
-build/release/%.$1: build/release/% build/servers/clock.so
-	@scripts/quietly.sh "$1 $$*" scripts/servers.sh run $1 -- $$<
+build/$2/%.$1: build/$2/% build/servers/clock.so
+	@scripts/quietly.sh "$3$1 $$*" scripts/servers.sh run $1 -- $$(RUN_$2) $$<
 endef
-$(foreach k,redis valkey cluster valkey-cluster replica sentinel,$(eval $(call beside,$k)))
+$(foreach k,redis valkey cluster valkey-cluster replica sentinel,$(eval $(call beside,$k,release,)))
+$(foreach f,asan tsan,$(foreach k,redis cluster,$(eval $(call beside,$k,$f,$f ))))
 
 # The same with stores of several partitions: beside cluster-3 they have three.
 define spread
@@ -180,8 +226,27 @@ $(foreach k,$(SPREAD_KINDS),$(eval $(call spread,$k)))
 .PHONY: servers
 servers: $(foreach k,$(SERVER_KINDS),$(patsubst %,build/release/%.$k,$(SERVER_PROGRAMS)))
 servers: $(foreach k,$(SPREAD_KINDS),$(patsubst %,build/release/%.$k,$(SERVER_PROGRAMS)))
-servers: $(patsubst %,build/release/faults/servers_memory.%,$(filter redis redis-3,$(SERVER_KINDS) $(SPREAD_KINDS)))
+servers: $(patsubst %,build/release/faults/servers_memory.%,$(filter redis redis-3 cluster,$(SERVER_KINDS) $(SPREAD_KINDS)))
+servers: $(if $(filter cluster,$(SERVER_KINDS)),build/release/faults/servers_memory.sentinel)
+servers: $(patsubst %,build/release/faults/sharing.%,$(filter redis,$(SERVER_KINDS)))
 servers: $(patsubst %,build/release/faults/servers.%,$(filter redis valkey,$(SERVER_KINDS))) ## C tests of stores on servers (SERVER_KINDS="redis valkey cluster")
+
+# Under the sanitizers: those that have a server, or are one, of their own, and some beside one.
+SANITIZED_ALONE  = $(addprefix faults/,server_faults redirects strangers names replicas cluster) \
+                   conformance/partitions
+SANITIZED_BESIDE = $(addsuffix .redis,$(SERVER_PROGRAMS) faults/servers faults/sharing) \
+                   conformance/differential.cluster
+.PHONY: servers-asan servers-tsan
+servers-asan: ## many of them under AddressSanitizer and UBSan
+servers-tsan: ## many of them under ThreadSanitizer
+servers-asan servers-tsan: servers-%:
+	@$(MAKE) --no-print-directory --keep-going $(addsuffix .run,$(addprefix build/$*/,$(SANITIZED_ALONE))) \
+	    $(addprefix build/$*/,$(SANITIZED_BESIDE))
+
+.PHONY: server-faults
+server-faults: export XKV_FAULTS = $(FAULTS)
+server-faults: export TEST_TIMEOUT = $(shell echo $$((900 + 5 * $(FAULTS))))
+server-faults: build/release/faults/server_faults.run ## what becomes of commands when servers and connections fail (FAULTS=500)
 
 # What takes as long as one asks for is given that long before it counts as hanging.
 .PHONY: crash
@@ -200,6 +265,8 @@ fuzz: $(call runs,fuzz,$(call programs,fuzz)) ## feed random input to the parser
 .PHONY: long
 long: export XKV_DRAWS = 1000
 long: export XKV_OPERATIONS = 1000000
+long: export TEST_TIMEOUT = 7200
+long: $(addprefix build/release/conformance/differential.,redis cluster-3)
 long: $(call runs,release,conformance/uniformity conformance/differential) ## what chance chooses, by a million draws; a million random operations per backend
 
 .PHONY: linear
@@ -295,7 +362,7 @@ build/share/xkv.1 build/share/xkv.bash build/share/_xkv: build/xkv
 .PHONY: build/share/xkv.pc
 build/share/xkv.pc: cli/xkv.pc.in
 	@mkdir -p $(@D)
-	@sed -e 's#@PREFIX@#$(PREFIX)#' -e 's#@VERSION@#$(VERSION)#' $< >$@
+	@sed -e 's#@PREFIX@#$(PREFIX)#' -e 's#@VERSION@#$(VERSION)#' -e 's#@LIBS@#$(LIBS)#' $< >$@
 
 # Where each file goes, which it is, and its mode.
 INSTALLED = \
@@ -304,6 +371,8 @@ INSTALLED = \
     lib/libxkv.a:build/libxkv.a:644 \
     lib/$(SONAME):build/$(SONAME):755 \
     lib/pkgconfig/xkv.pc:build/share/xkv.pc:644 \
+    share/doc/xkv/LICENSE:LICENSE:644 \
+    share/doc/xkv/LICENSE.LMDB:build/lmdb/LICENSE:644 \
     share/man/man1/xkv.1:build/share/xkv.1:644 \
     share/bash-completion/completions/xkv:build/share/xkv.bash:644 \
     share/zsh/site-functions/_xkv:build/share/_xkv:644
@@ -397,6 +466,27 @@ build/bench/k6-redis: bench/redis/go.mod bench/redis/go.sum bench/redis/main.go
 build/bench/callers: bench/redis/go.mod bench/redis/go.sum $(wildcard bench/redis/callers/*.go)
 	@mkdir -p $(@D)
 	cd bench/redis && go build -o ../../$@ ./callers
+
+# --- Documents ---------------------------------------------------------------------
+
+SITE_TOOLS = build/site-tools
+
+.PHONY: site
+site: setup-site ## make build/site of the documents: pages that can be searched
+	@scripts/docs.py pages build/site-pages
+	@NO_MKDOCS_2_WARNING=1 $(SITE_TOOLS)/bin/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
+	@scripts/docs.py site build/site
+	@echo "build/site/index.html; to search, too: python3 -m http.server --directory build/site"
+
+.PHONY: setup-site
+setup-site: $(SITE_TOOLS)/done ## install what make site needs, into build/site-tools
+
+$(SITE_TOOLS)/done: docs/site/requirements.txt
+	@scripts/setup.sh site
+	@rm -rf $(SITE_TOOLS)
+	@python3 -m venv $(SITE_TOOLS)
+	@$(SITE_TOOLS)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
 
 .PHONY: clean
 clean: ## remove what was built

@@ -7,11 +7,17 @@
 #   scripts/setup.sh bench    what building and measuring need
 #   scripts/setup.sh windows  what building for Windows and running that with wine need
 #   scripts/setup.sh check    installs nothing: fails if building needs more
+#   scripts/setup.sh site     what making the site of the documents needs
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null 2>&1; }
-compiler() { echo '#include <stdio.h>' | "${CC:-cc}" -E - >/dev/null 2>&1; }
-library() { have pkg-config && pkg-config --exists "$1"; }
+
+# header FILE: whether the C compiler finds it. Homebrew's folder is not where every one looks.
+header() {
+    local brew=
+    [[ $(uname -s) == Darwin ]] && have brew && brew=-I$(brew --prefix)/include
+    echo "#include <$1>" | "${CC:-cc}" ${brew:+"$brew"} -E - >/dev/null 2>&1
+}
 
 # clang's own libraries (sanitizers, fuzzer) come in a package apart on Debian.
 clang_runtime() {
@@ -37,15 +43,17 @@ want() {
 }
 
 want_for_build() {
-    want build-essential gcc compiler
-    want pkg-config pkgconf have pkg-config
-    want liblmdb-dev lmdb library lmdb
+    want build-essential gcc header stdio.h
+}
+
+want_for_site() {
+    want python3-venv python3 python3 -c 'import ensurepip, venv'
 }
 
 want_for_test() {
-    want libcmocka-dev cmocka library cmocka
-    want libxxhash-dev xxhash library libxxhash
-    want libhiredis-dev hiredis library hiredis
+    want libcmocka-dev cmocka header cmocka.h
+    want libxxhash-dev xxhash header xxhash.h
+    want libhiredis-dev hiredis header hiredis/hiredis.h
     want clang llvm have clang
     want clang-format clang-format have clang-format
     want nodejs node have node
@@ -123,6 +131,10 @@ check)
         exit 1
     fi
     ;;
+site)
+    want_for_site
+    install_missing
+    ;;
 build)
     want_for_build
     install_missing
@@ -150,7 +162,7 @@ bench)
     install_missing
     ;;
 *)
-    echo "usage: scripts/setup.sh build|test|bench|windows|check" >&2
+    echo "usage: scripts/setup.sh build|site|test|bench|windows|check" >&2
     exit 2
     ;;
 esac

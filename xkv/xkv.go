@@ -120,7 +120,7 @@ import (
 // Before anything is opened.
 func init() { C.xkvgo_take_dialer() }
 
-// Version is that of the library, and of the module: "0.1.0".
+// Version is that of the library, and of the module: "0.2.0".
 func Version() string { return C.GoString(C.xkv_version()) }
 
 // Code is an error code of the library; 0 is success.
@@ -570,6 +570,10 @@ func (c *Command) Begin(o *Operation) {
 func (c *Command) SetText(slot int, s string) {
 	c.data[slot], c.call.sizes[slot] = text(s), C.size_t(len(s))
 }
+
+// mostBytes is more than a key or value may have. What is longer is cut where a length has 32
+// bits, and refused by the library, which finds it too long.
+const mostBytes = C.XKV_VALUE_MAX + 1
 
 // SetBytes sets a value, or items: see AppendEntry.
 func (c *Command) SetBytes(slot int, b []byte) {

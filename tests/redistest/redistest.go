@@ -75,6 +75,7 @@ func Start(t *testing.T, arguments ...string) string {
 		t.Skip("NOT RUN: there is no redis-server")
 	}
 	socket := filepath.Join(t.TempDir(), "redis.sock")
+	// #nosec G204 -- the server that scripts/servers.sh found, or the path's
 	server := exec.Command(binary, append([]string{
 		"--port", "0", "--unixsocket", socket, "--save", "", "--dir", t.TempDir(),
 	}, arguments...)...)
@@ -106,7 +107,19 @@ func (a *Authority) Front(socket string, clients tls.ClientAuthType) string {
 	}
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	check(a.t, err)
-	a.t.Cleanup(func() { _ = listener.Close() })
+	return relay(a.t, listener, socket)
+}
+
+// Plain is a server's address without TLS.
+func Plain(t *testing.T, socket string) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	return relay(t, listener, socket)
+}
+
+// relay carries what comes to a server, and returns where it listens.
+func relay(t *testing.T, listener net.Listener, socket string) string {
+	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
 		for {
 			near, err := listener.Accept()

@@ -128,6 +128,7 @@ static void samples_make(void) {
     SAMPLE(RANDOM_ENTRY, "*2\r\n$1\r\na\r\n$1\r\n1\r\n", .limit = 0);
     SAMPLE(RANDOM_KEYS, "*2\r\n$1\r\na\r\n$1\r\nb\r\n", .limit = 0);
     SAMPLE(NEXT_CIRCULAR, "*2\r\n$1\r\na\r\n$1\r\n1\r\n", .limit = 0);
+    SAMPLE(NEXT, "*2\r\n$1\r\na\r\n$1\r\n1\r\n", .limit = 0);
     SAMPLE(INCREMENT_BY, "$1\r\n7\r\n", .delta = -5);
     SAMPLE(GET_OR_SET, "$1\r\n7\r\n", .limit = 0);
     SAMPLE(SWAP, "$-1\r\n", .limit = 0);
@@ -181,6 +182,62 @@ static void test_plain_commands(void **state) {
     spoken_end(&spoken);
 }
 
+/* Others of the same kind are asked along: the head grows, by a digit, too. */
+static void test_asked_along(void **state) {
+    static const char two[] =
+        "*5\r\n$5\r\nHMGET\r\n$12\r\nxkv:{shop}:d\r\n$0\r\n\r\n$1\r\na\r\n$1\r\nb\r\n";
+    const xkv_command first = {.op = XKV_OP_GET, .key = LIT("a")};
+    const xkv_command second = {.op = XKV_OP_GET, .key = LIT("b")};
+    const xkv_command set = {.op = XKV_OP_SET, .key = LIT("b"), .value = LIT("v")};
+    const xkv__call call = {.command = &first}, along = {.command = &second},
+                    other = {.command = &set};
+    xkv__exchange exchange, follower, stranger;
+    struct spoken spoken;
+
+    (void)state;
+    spoken_begin(&spoken, XKV_STRING);
+    xkv__exchange_begin(&exchange, &call);
+    xkv__exchange_begin(&follower, &along);
+    xkv__exchange_begin(&stranger, &other);
+    assert_true(xkv__may_share(&exchange, &follower));
+    assert_false(xkv__may_share(&exchange, &stranger));
+    xkv__buffer_append(&spoken.out, "before", 6);
+    assert_int_equal(xkv__ask(&spoken.dialect, &exchange, 0, false, &spoken.out), XKV_OK);
+    assert_int_equal(xkv__ask_along(&spoken.dialect, &follower, 0, 6, &spoken.out), XKV_OK);
+    assert_int_equal(spoken.out.len, 6 + sizeof two - 1);
+    assert_memory_equal(spoken.out.data + 6, two, sizeof two - 1);
+    for (int n = 0; n < 95; n++)
+        assert_int_equal(xkv__ask_along(&spoken.dialect, &follower, 0, 6, &spoken.out), XKV_OK);
+    assert_memory_equal(spoken.out.data, "before*100\r\n$5\r\nHMGET", 21);
+    assert_int_equal(spoken.out.len, 6 + sizeof two - 1 + 2 + 95 * 7);
+    assert_true(asked_ends(&spoken, "$1\r\nb\r\n$1\r\nb\r\n"));
+    xkv__exchange_end(&exchange);
+    xkv__exchange_end(&follower);
+    xkv__exchange_end(&stranger);
+    spoken_end(&spoken);
+}
+
+/* Each has its own of a common answer; and one that there is none of is not ours. */
+static void test_seats(void **state) {
+    const xkv_command get = {.op = XKV_OP_GET, .key = LIT("a")};
+    const xkv__answers given = {.from = 1, .of = {LIT("*3\r\n" ID "$1\r\nx\r\n$-1\r\n")}};
+    static const int expected[] = {XKV_OK, XKV_E_KEY_NOT_FOUND, XKV_E_SERVER_UNAVAILABLE};
+    struct spoken spoken;
+
+    (void)state;
+    spoken_begin(&spoken, XKV_STRING);
+    for (unsigned seat = 0; seat < COUNT(expected); seat++) {
+        const xkv__call call = {.command = &get, .reply = &spoken.reply, .seed = XKV_NO_SEED};
+        xkv__exchange exchange;
+        xkv_reply_clear(&spoken.reply);
+        xkv__exchange_begin(&exchange, &call);
+        exchange.seat = seat;
+        assert_int_equal(xkv__answer(&spoken.dialect, &exchange, &given), expected[seat]);
+        xkv__exchange_end(&exchange);
+    }
+    spoken_end(&spoken);
+}
+
 static void test_arguments(void **state) {
     struct spoken spoken;
 
@@ -195,8 +252,8 @@ static void test_arguments(void **state) {
     ENDS(ID "$1\r\na\r\n$2\r\n42\r\n", .op = XKV_OP_SET, .key = LIT("a"), .value = LIT("42"));
     ENDS("$1\r\na\r\n$20\r\n-9223372036854775808\r\n$1\r\n1\r\n", .op = XKV_OP_INCREMENT_BY,
          .key = LIT("a"), .delta = INT64_MIN);
-    ENDS(ID "$0\r\n\r\n$0\r\n\r\n", .op = XKV_OP_COUNT);
-    ENDS(ID "$2\r\nab\r\n$2\r\nac\r\n", .op = XKV_OP_COUNT, .prefix = LIT("ab"));
+    ENDS(ID "$1\r\n(\r\n$1\r\n+\r\n", .op = XKV_OP_COUNT);
+    ENDS(ID "$3\r\n(ab\r\n$3\r\n(ac\r\n", .op = XKV_OP_COUNT, .prefix = LIT("ab"));
     ENDS(ID "$1\r\n-\r\n$1\r\n+\r\n$2\r\n-1\r\n", .op = XKV_OP_LIST);
     ENDS(ID "$5\r\n[\xf4\x8f\xbf\xbf\r\n$5\r\n(\xf4\x8f\xbf\xc0\r\n$1\r\n3\r\n", .op = XKV_OP_LIST,
          .prefix = LIT("\xf4\x8f\xbf\xbf"), .limit = 3);
@@ -325,6 +382,65 @@ static void test_lost(void **state) {
     spoken_end(&spoken);
 }
 
+/* Short answers are one text; a value may have any bytes, those that end a key, too. */
+static void test_short_answers(void **state) {
+    static const char *const wrong[] = {
+        "$0\r\n\r\n",          "$1\r\n2\r\n",           "$2\r\n a\r\n",         "$4\r\n-1 a\r\n",
+        "$9\r\n17 5000 a\r\n", "$8\r\n17 -5 a\xff\r\n", "$8\r\n17 5000\xff\r\n"};
+    const xkv_command random_key = {.op = XKV_OP_RANDOM_KEY}, entry = {.op = XKV_OP_RANDOM_ENTRY},
+                      claim = {.op = XKV_OP_CLAIM_KEY, .key = LIT("a")};
+    struct spoken spoken;
+    xkv_bytes key, value;
+    size_t at = 0;
+
+    (void)state;
+    spoken_begin(&spoken, XKV_STRING);
+    assert_int_equal(answer_command(&spoken, &random_key, LIT("$6\r\n12 a b\r\n")), XKV_OK);
+    assert_int_equal(spoken.reply.number, 12);
+    assert_true(same_bytes(bytes_of(spoken.reply.data, spoken.reply.len), LIT("a b")));
+    assert_int_equal(answer_command(&spoken, &entry, LIT("$5\r\na b\xff\xff\r\n")), XKV_OK);
+    assert_int_equal(spoken.reply.number, 1);
+    assert_true(xkv_reply_next(&spoken.reply, &at, &key, &value));
+    assert_true(same_bytes(key, LIT("a b")) && same_bytes(value, LIT("\xff")));
+    assert_int_equal(answer_command(&spoken, &claim,
+                                    LIT("$11\r\n17 5000 a\xff"
+                                        "1\r\n")),
+                     XKV_OK);
+    assert_int_equal(spoken.reply.number, 1);
+    assert_non_null(strstr(reply_text(&spoken.reply), "\"value\":1},"));
+    assert_non_null(strstr(reply_text(&spoken.reply), "\"token\":17,\"expiresAt\":5000}"));
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        xkv_bytes answer = xkv_text(wrong[i]);
+        bool has_end = memchr(answer.data, 0xff, answer.len) != NULL;
+        assert_int_equal(answer_command(&spoken, &claim, answer), XKV_E_SERVER_UNAVAILABLE);
+        if (!has_end)
+            assert_int_equal(answer_command(&spoken, &entry, answer), XKV_E_SERVER_UNAVAILABLE);
+        if (i < 4)
+            assert_int_equal(answer_command(&spoken, &random_key, answer),
+                             XKV_E_SERVER_UNAVAILABLE);
+    }
+    spoken_end(&spoken);
+}
+
+/* A sum is a number, or text where Lua's numbers end; in an array stands why there is none. */
+static void test_sums(void **state) {
+    const xkv_command command = {.op = XKV_OP_INCREMENT_BY, .key = LIT("a"), .delta = 1};
+    struct spoken spoken;
+
+    (void)state;
+    spoken_begin(&spoken, XKV_JSON);
+    assert_int_equal(answer_command(&spoken, &command, LIT(":-7\r\n")), XKV_OK);
+    assert_int_equal(spoken.reply.number, -7);
+    assert_int_equal(answer_command(&spoken, &command, LIT("$19\r\n9223372036854775807\r\n")),
+                     XKV_OK);
+    assert_true(spoken.reply.number == INT64_MAX);
+    assert_int_equal(answer_command(&spoken, &command, LIT("*1\r\n:1\r\n")), XKV_E_VALUE_PARSE);
+    assert_int_equal(answer_command(&spoken, &command, LIT("*1\r\n:2\r\n")), XKV_E_VALUE_PARSE);
+    assert_int_equal(answer_command(&spoken, &command, LIT("*0\r\n")), XKV_E_SERVER_UNAVAILABLE);
+    assert_int_equal(answer_command(&spoken, &command, LIT("$-1\r\n")), XKV_E_SERVER_UNAVAILABLE);
+    spoken_end(&spoken);
+}
+
 static void test_equal_json_is_asked_again(void **state) {
     const xkv_command command = {.op = XKV_OP_COMPARE_AND_SWAP,
                                  .key = LIT("a"),
@@ -370,6 +486,9 @@ static void add_reply(struct rng *rng, struct text *text, unsigned depth) {
                                           "$4\r\nbusy\r\n",
                                           "$7\r\nmissing\r\n",
                                           "$2\r\n-5\r\n",
+                                          "$3\r\n2 a\r\n",
+                                          "$3\r\na\xff\x31\r\n",
+                                          "$11\r\n17 5000 a\xff\x31\r\n",
                                           "_\r\n",
                                           "#t\r\n",
                                           ",1.5\r\n",
@@ -510,6 +629,42 @@ static void test_refusals(void **state) {
     assert_true(strstr(xkv__reason(XKV_E_SERVER_UNAVAILABLE), "OOMPH") != NULL);
 }
 
+/* As Redis 7.0 and Valkey 9 say it, to a command and inside a script. What is said says no user. */
+static void test_what_a_user_may_not_do(void **state) {
+    static const struct {
+        const char *text, *says;
+    } denials[] = {
+        {"NOPERM this user has no permissions to run the 'hset' command", "run hset; "},
+        {"NOPERM User ann has no permissions to run the 'hset' command", "run hset; "},
+        {"NOPERM User ann has no permissions to run the 'client|setname' command",
+         "run client|setname; "},
+        {"NOPERM this user has no permissions to access one of the keys used as arguments",
+         "use the store's keys; "},
+        {"NOPERM No permissions to access a key", "use the store's keys; "},
+        {"ERR The user executing the script can't run this command or subcommand script: 08be99c7, "
+         "on @user_script:1.",
+         "run a command that a store needs; "},
+        {"ERR The user executing the script can't access at least one of the keys mentioned in the "
+         "command arguments script: e3ba, on @user_script:1.",
+         "use the store's keys; "},
+        {"ERR ACL failure in script: User ann has no permissions to run the 'time' command script: "
+         "on @user_script:1.",
+         "run time; "},
+        {"ERR ACL failure in script: No permissions to access a key script: on @user_script:1.",
+         "use the store's keys; "},
+        {"NOPERM run the 'hset", "run a command that a store needs; "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(denials); i++) {
+        assert_int_equal(xkv__refusal(xkv_text(denials[i].text)), XKV_E_SERVER_UNAVAILABLE);
+        const char *reason = xkv__reason(XKV_E_SERVER_UNAVAILABLE);
+        if (!strstr(reason, denials[i].says) || !strstr(reason, "~xkv:* +@hash") ||
+            strstr(reason, "ann"))
+            fail_msg("%s: %s", denials[i].text, reason);
+    }
+}
+
 static void test_slots(void **state) {
     (void)state;
     assert_int_equal(xkv__slot_of(LIT("123456789")), 0x31c3); /* the check value of the CRC */
@@ -569,17 +724,22 @@ static void test_scripts(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_commands),
+        cmocka_unit_test(test_asked_along),
+        cmocka_unit_test(test_seats),
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_refused_before_asking),
         cmocka_unit_test(test_seeds),
         cmocka_unit_test(test_well_formed),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_short_answers),
+        cmocka_unit_test(test_sums),
         cmocka_unit_test(test_equal_json_is_asked_again),
         cmocka_unit_test(test_hostile_answers),
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_store_answers),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_what_a_user_may_not_do),
         cmocka_unit_test(test_slots),
         cmocka_unit_test(test_partitions),
         cmocka_unit_test(test_scripts),

@@ -57,6 +57,7 @@ void xkv__sleep_ms(unsigned milliseconds);
     X(REFUSED, "nobody listens there")                                                             \
     X(UNREACHABLE, "no way leads there")                                                           \
     X(NO_HOST, "there is no host of that name")                                                    \
+    X(NO_RESOLVER, "the name could not be looked up in time")                                      \
     X(TIMED_OUT, "it took too long")                                                               \
     X(CUT_OFF, "the connection was ended")                                                         \
     X(OTHER, "a system error")
@@ -204,6 +205,10 @@ typedef struct xkv__file_calls {
  * latter back. */
 extern xkv__file_calls xkv__files;
 extern const xkv__file_calls xkv__system_files;
+
+/* Whether what the system syncs for LMDB may still be lost in a power cut, and sync goes further.
+ */
+extern const bool xkv__sync_is_more;
 
 /* Paths have slashes, here and in all that follows: turns what else parts their names into those.
  */

@@ -21,6 +21,7 @@ enum {
     DIGITS_MAX = 20,
     HEAD_MAX = DIGITS_MAX + 3, /* "$", digits, an end of line */
     FRAME_MAX = HEAD_MAX + 2,  /* of a bulk string, all but its bytes */
+    SHARED_VALUE_MAX = 4096,   /* bytes; what is longer is a question of its own */
     PIECES_MAX = 24,
     NUMBERS_MAX = 8
 };
@@ -190,20 +191,40 @@ static unsigned char *write_list(unsigned char *at, const struct speech *speech)
     return at;
 }
 
-/* Appends what is to be said, or nothing. */
-static int speak(struct speech *speech, xkv__buffer *out) {
+/* Appends what is to be said, or nothing; a whole command begins with how much it is. */
+static int write_speech(struct speech *speech, bool is_whole, xkv__buffer *out) {
     if (speech->error != XKV_OK)
         return speech->error;
     unsigned char *at = xkv__buffer_reserve(out, speech->size);
     if (!at)
         return XKV_E_STORE_FULL;
-    at = write_head(at, '*', speech->count + speech->members);
+    if (is_whole)
+        at = write_head(at, '*', speech->count + speech->members);
     for (size_t i = 0; i < speech->count; i++)
         at = write_piece(at, &speech->pieces[i]);
     if (speech->list)
         at = write_list(at, speech);
     out->len = (size_t)(at - out->data);
     return XKV_OK;
+}
+
+static int speak(struct speech *speech, xkv__buffer *out) {
+    return write_speech(speech, true, out);
+}
+
+/* A command that begins somewhere has grown by so many bulk strings, and its head with them: there
+ * is room for one that is longer. */
+static void grow_head(xkv__buffer *out, size_t begins, size_t by) {
+    unsigned char *head = out->data + begins, *rest = memchr(head, '\r', HEAD_MAX), grown[HEAD_MAX];
+    size_t count = 0;
+
+    for (const unsigned char *digit = head + 1; digit < rest; digit++)
+        count = count * 10 + (size_t)(*digit - '0');
+    size_t len = (size_t)(write_digits(grown, count + by) - grown), was = (size_t)(rest - head - 1);
+    if (len > was)
+        memmove(rest + len - was, rest, (size_t)(out->data + out->len - rest));
+    out->len += len - was;
+    memcpy(head + 1, grown, len);
 }
 
 /* -- Arguments ------------------------------------------------------------------- */
@@ -255,9 +276,9 @@ static void say_prefix(struct speech *speech) {
     (void)say_cut(speech);
 }
 
-static void say_bound(struct speech *speech) {
-    struct piece *piece = say_cut(speech);
-    piece->is_bound = piece->bytes.len > 0;
+/* What keys with the prefix come behind. */
+static void say_before(struct speech *speech) {
+    say_cut(speech)->before = '(';
 }
 
 /* As bounds of a walk are written: inclusive, exclusive, or without end. */
@@ -269,9 +290,12 @@ static void say_low(struct speech *speech) {
     mark(say_cut(speech), '[', '-');
 }
 
+/* The least text behind all that start with the prefix. */
 static void say_high(struct speech *speech) {
-    say_bound(speech);
-    mark(&speech->pieces[speech->count - 1], '(', '+');
+    struct piece *piece = say_cut(speech);
+
+    piece->is_bound = piece->bytes.len > 0;
+    mark(piece, '(', '+');
 }
 
 static void say_place(struct speech *speech) {
@@ -320,12 +344,29 @@ static void say_next(struct speech *speech) {
         say(speech, xkv__buffer_bytes(&speech->spread->next));
 }
 
+/* What stands at a position must be that still, if it stood there. */
+static void say_seen(struct speech *speech) {
+    if (speech->spread->is_there)
+        say(speech, xkv__buffer_bytes(&speech->spread->seen));
+}
+
+static void say_cycle(struct speech *speech) {
+    say_flag(speech, speech->command->cycle);
+}
+
 static void say_last(struct speech *speech) {
     say(speech, xkv__buffer_bytes(&speech->spread->last));
 }
 
 static void say_repeats(struct speech *speech) {
     say_flag(speech, speech->command->repeats);
+}
+
+/* 53 bits: what a double holds. */
+static void say_chance(struct speech *speech) {
+    xkv__draws_begin(speech->exchange, speech->place + 1);
+    say_number(speech, (int64_t)xkv__random_below(UINT64_C(1) << 53));
+    xkv__draws_end(speech->exchange);
 }
 
 static void say_seeds(struct speech *speech) {
@@ -360,6 +401,15 @@ static void say_all_or_nothing(struct speech *speech) {
 
 static void say_nothing(struct speech *speech) {
     say(speech, (xkv_bytes){NULL, 0});
+}
+
+/* What all keys come behind, and before. */
+static void say_start(struct speech *speech) {
+    say(speech, (xkv_bytes){"(", 1});
+}
+
+static void say_end(struct speech *speech) {
+    say(speech, (xkv_bytes){"+", 1});
 }
 
 static void say_place_number(struct speech *speech) {
@@ -448,12 +498,14 @@ struct row {
     enum script_number script;
     const char *keys;                   /* the names of those that are used */
     argument *arguments[ARGUMENTS_MAX]; /* behind the store's id */
+    bool is_shared; /* others' arguments may follow: as many of such commands as are asked at once
+                       cost a server little more than one */
 };
 
 static const struct row rows[XKV__OPS_END] = {
-    [XKV_OP_GET] = {"HMGET", 0, "d", {say_key}},
+    [XKV_OP_GET] = {"HMGET", 0, "d", {say_key}, true},
     [XKV_OP_GET_MANY] = {"HMGET", 0, "d", {say_keys}},
-    [XKV_OP_SET] = {NULL, SCRIPT_SET, "dk", {say_key, say_value}},
+    [XKV_OP_SET] = {NULL, SCRIPT_SET, "dk", {say_key, say_value}, true},
     [XKV_OP_DELETE] = {NULL, SCRIPT_DELETE, "dkcxow", {say_key}},
     [XKV_OP_DELETE_IF_EXISTS] = {NULL, SCRIPT_DELETE, "dkcxow", {say_key}},
     [XKV_OP_EXISTS] = {NULL, SCRIPT_EXISTS, "d", {say_key}},
@@ -462,6 +514,7 @@ static const struct row rows[XKV__OPS_END] = {
     [XKV_OP_SWAP] = {NULL, SCRIPT_SWAP, "dk", {say_key, say_value}},
     [XKV_OP_INCREMENT_BY] = {NULL, SCRIPT_INCREMENT_BY, "dk", {say_key, say_delta, say_json}},
 
+#define SPAN       say_before, say_high
 #define COMPARISON say_key, say_expect, say_expected, say_curious
     [XKV_OP_COMPARE_AND_SWAP] = {NULL, SCRIPT_COMPARE, "dkcxow", {COMPARISON, say_value}},
     [XKV_OP_COMPARE_AND_SWAP_DETAILED] = {NULL, SCRIPT_COMPARE, "dkcxow", {COMPARISON, say_value}},
@@ -470,7 +523,7 @@ static const struct row rows[XKV__OPS_END] = {
 
     [XKV_OP_CLEAR] = {NULL, SCRIPT_CLEAR, "dkcxow", {NULL}},
     [XKV_OP_SIZE] = {NULL, SCRIPT_SIZE, "d", {NULL}},
-    [XKV_OP_COUNT] = {NULL, SCRIPT_COUNT, "dk", {say_prefix, say_bound}},
+    [XKV_OP_COUNT] = {NULL, SCRIPT_COUNT, "dk", {SPAN}},
     [XKV_OP_LIST] = {NULL, SCRIPT_LIST, "dk", {say_low, say_high, say_limit}},
     [XKV_OP_LIST_KEYS] = {NULL, SCRIPT_LIST_KEYS, "dk", {say_low, say_high, say_limit}},
     [XKV_OP_SCAN] = {NULL, SCRIPT_LIST, "dk", {say_place, say_high, say_page}},
@@ -483,10 +536,15 @@ static const struct row rows[XKV__OPS_END] = {
                                  {say_low, say_high, say_limit}},
     [XKV_OP_REBUILD_KEY_LIST] = {NULL, SCRIPT_REBUILD, "dkcxow", {NULL}},
 
-#define CHOICE say_prefix, say_bound, say_seeds
+#define CHOICE  SPAN, say_chance
+#define CHOICES SPAN, say_seeds
     [XKV_OP_RANDOM_KEY] = {NULL, SCRIPT_RANDOM_KEY, "dk", {CHOICE, say_share}},
     [XKV_OP_RANDOM_ENTRY] = {NULL, SCRIPT_RANDOM_ENTRY, "dk", {CHOICE, say_share}},
-    [XKV_OP_RANDOM_KEYS] = {NULL, SCRIPT_RANDOM_KEYS, "dk", {CHOICE, say_count, say_repeats}},
+    [XKV_OP_RANDOM_KEYS] = {NULL, SCRIPT_RANDOM_KEYS, "dk", {CHOICES, say_count, say_repeats}},
+    [XKV_OP_NEXT] = {NULL,
+                     SCRIPT_NEXT,
+                     "dk",
+                     {say_key, say_prefix, say_low, say_high, say_cycle, say_json}},
     [XKV_OP_NEXT_CIRCULAR] = {NULL, SCRIPT_NEXT_CIRCULAR, "dkr", {say_prefix, say_low, say_high}},
 
     [XKV_OP_CLAIM_RANDOM] = {NULL,
@@ -496,7 +554,7 @@ static const struct row rows[XKV__OPS_END] = {
     [XKV_OP_CLAIM_NEXT] = {NULL,
                            SCRIPT_CLAIM_NEXT,
                            KEYS_OF_CLAIMS,
-                           {say_clock, say_prefix, say_bound, say_ttl, say_next}},
+                           {say_clock, SPAN, say_ttl, say_next}},
     [XKV_OP_CLAIM_FOR_OWNER] = {NULL,
                                 SCRIPT_CLAIM_FOR_OWNER,
                                 KEYS_OF_CLAIMS,
@@ -505,7 +563,7 @@ static const struct row rows[XKV__OPS_END] = {
     [XKV_OP_CLAIM_RANDOM_MANY] = {NULL,
                                   SCRIPT_CLAIM_RANDOM_MANY,
                                   KEYS_OF_CLAIMS,
-                                  {say_clock, CHOICE, say_ttl, say_count}},
+                                  {say_clock, CHOICES, say_ttl, say_count}},
     [XKV_OP_CLAIM_KEYS] = {NULL,
                            SCRIPT_CLAIM_KEYS,
                            KEYS_OF_CLAIMS,
@@ -522,28 +580,24 @@ static const struct row rows[XKV__OPS_END] = {
     [XKV_OP_POP_RANDOM_MANY] = {NULL,
                                 SCRIPT_POP_RANDOM_MANY,
                                 "dkcxow",
-                                {say_clock, CHOICE, say_count}},
-    [XKV_OP_POP_NEXT] = {NULL,
-                         SCRIPT_POP_NEXT,
-                         "dkcxow",
-                         {say_clock, say_prefix, say_bound, say_next}},
+                                {say_clock, CHOICES, say_count}},
+    [XKV_OP_POP_NEXT] = {NULL, SCRIPT_POP_NEXT, "dkcxow", {say_clock, SPAN, say_next}},
 
-    [XKV_OP_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_nothing, say_nothing}},
-    [XKV_OP_REPORT_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_nothing, say_nothing}},
-    [XKV_OP_ALLOCATION_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_prefix, say_bound}},
+    [XKV_OP_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_start, say_end}},
+    [XKV_OP_REPORT_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_start, say_end}},
+    [XKV_OP_ALLOCATION_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, SPAN}},
 
     [XKV__OP_MEET] = {NULL, SCRIPT_SIZE, "d", {NULL}},
     [XKV__OP_JOIN] = {NULL, SCRIPT_JOIN, KEYS_OF_CLAIMS, {say_place_number, say_partitions}},
     [XKV__OP_MADE] = {NULL, SCRIPT_MADE, "dm", {NULL}},
     [XKV__OP_LOOK_FREE] = {NULL, SCRIPT_POP_RANDOM, "dkcxow", {say_clock, CHOICE, say_share}},
-    [XKV__OP_LOOK_NEXT] = {NULL,
-                           SCRIPT_POP_NEXT,
-                           "dkcxow",
-                           {say_clock, say_prefix, say_bound, say_nothing}},
+    [XKV__OP_LOOK_NEXT] = {NULL, SCRIPT_POP_NEXT, "dkcxow", {say_clock, SPAN, say_nothing}},
     [XKV__OP_LOOK_OWNER] = {NULL,
                             SCRIPT_CLAIM_FOR_OWNER,
                             KEYS_OF_CLAIMS,
                             {say_clock, CHOICE, say_ttl, say_owner, say_share}},
+    [XKV__OP_LOOK_POSITION] = {NULL, SCRIPT_LOOK_POSITION, "d", {say_key}},
+    [XKV__OP_TAKE_POSITION] = {NULL, SCRIPT_TAKE_POSITION, "dk", {say_key, say_next, say_seen}},
     [XKV__OP_LOOK_TURN] = {NULL, SCRIPT_LOOK_TURN, "dr", {say_prefix}},
     [XKV__OP_TAKE_TURN] = {NULL, SCRIPT_TAKE_TURN, "dr", {say_prefix, say_last, say_next}},
 };
@@ -583,6 +637,19 @@ static void say_plain(struct speech *speech, const struct row *row) {
     say(speech, (xkv_bytes){NULL, 0});
 }
 
+static void exchange_speech_begin(struct speech *speech, const xkv__dialect *dialect,
+                                  const xkv__exchange *exchange, unsigned partition) {
+    speech_begin(speech, dialect, partition);
+    speech->exchange = exchange;
+    speech->spread = exchange->spread;
+    speech->command = exchange->command;
+}
+
+static void say_arguments(struct speech *speech, const struct row *row) {
+    for (argument *const *say_next = row->arguments; *say_next; say_next++)
+        (*say_next)(speech);
+}
+
 int xkv__ask(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigned partition,
              bool whole, xkv__buffer *out) {
     const struct row *row = &rows[exchange->command->op];
@@ -591,18 +658,31 @@ int xkv__ask(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigne
 
     if (exchange->error != XKV_OK || !row->keys) /* a command of files has no row */
         return exchange->error != XKV_OK ? exchange->error : XKV_E_INTERNAL;
-    speech_begin(&speech, dialect, partition);
-    speech.exchange = exchange;
-    speech.spread = exchange->spread;
-    speech.command = exchange->command;
+    exchange_speech_begin(&speech, dialect, exchange, partition);
     speech.position = &position;
     if (row->plain)
         say_plain(&speech, row);
     else
         say_script(&speech, row->script, row->keys, whole);
-    for (argument *const *say_next = row->arguments; *say_next; say_next++)
-        (*say_next)(&speech);
+    say_arguments(&speech, row);
     return speak(&speech, out);
+}
+
+bool xkv__may_share(const xkv__exchange *one, const xkv__exchange *other) {
+    return one->command->op == other->command->op && rows[one->command->op].is_shared &&
+           other->command->value.len <= SHARED_VALUE_MAX && !one->spread && !other->spread;
+}
+
+int xkv__ask_along(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigned partition,
+                   size_t begins, xkv__buffer *out) {
+    struct speech speech;
+
+    exchange_speech_begin(&speech, dialect, exchange, partition);
+    say_arguments(&speech, &rows[exchange->command->op]);
+    int error = write_speech(&speech, false, out);
+    if (error == XKV_OK)
+        grow_head(out, begins, speech.count);
+    return error;
 }
 
 void xkv__ask_store(const xkv__dialect *dialect, bool whole, xkv__buffer *out) {

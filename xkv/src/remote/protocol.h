@@ -50,7 +50,8 @@ typedef struct xkv__dialect {
     const xkv_options *options;
     int serialization; /* of the store that is there */
     char id[XKV__ID_SIZE + 1];
-    unsigned count; /* of partitions */
+    unsigned count; /* of partitions, */
+    unsigned found; /* and how many the store has: as many, unless options leave that open */
     xkv__partition *partitions;
     struct xkv__bounds *bounds; /* of several partitions, spread.h; of who has the lead */
     bool is_being_made;         /* partitions behind the first may not be there yet */
@@ -68,8 +69,9 @@ typedef struct xkv__exchange {
                                    XKV__ASK_AGAIN text that means the same, which lies in kept */
     xkv__buffer kept;
     struct xkv__spread *spread; /* of what more than one partition is asked, spread.h; or NULL */
-    int error;                  /* why it cannot be asked */
-    bool has_changed;           /* a step before this one has changed something */
+    unsigned seat; /* so many exchanges that were asked with it have their answer before its own */
+    int error;     /* why it cannot be asked */
+    bool has_changed; /* a step before this one has changed something */
 } xkv__exchange;
 
 /* All of a new exchange; ended by xkv__exchange_end. */
@@ -94,6 +96,15 @@ typedef struct xkv__answers {
 int xkv__ask(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigned partition,
              bool whole, xkv__buffer *out);
 
+/* Whether one can be asked in the same question as another, both in one partition. They have one
+ * answer then, in which each has a seat: its number among them, from 0. */
+bool xkv__may_share(const xkv__exchange *one, const xkv__exchange *other);
+
+/* Adds to a question that begins at a place of what is sent, and ends there: what another adds
+ * that may share it. Returns as xkv__ask. */
+int xkv__ask_along(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigned partition,
+                   size_t begins, xkv__buffer *out);
+
 /* Makes the answers of all that were asked the call's reply.
  * XKV_OK; an error with its reason; or XKV__ASK_AGAIN: there is another step, or what is
  * there means what is expected but is another text, which is now expected. An answer that no
@@ -116,7 +127,7 @@ bool xkv__is_redirect(xkv_bytes text);
  * the dialect's id, serialization and count. */
 void xkv__ask_store(const xkv__dialect *dialect, bool whole, xkv__buffer *out);
 
-/* Sets the dialect's id, serialization and count to those of the store. XKV_E_OPTIONS_CONFLICT
+/* Sets the dialect's id, serialization and found to those of the store. XKV_E_OPTIONS_CONFLICT
  * if it is of another serialization or has other partitions than the options say. */
 int xkv__answer_store(xkv__dialect *dialect, xkv_bytes answer);
 

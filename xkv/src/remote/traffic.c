@@ -70,6 +70,7 @@ struct xkv__traffic {
     struct order *asked, **asked_end; /* of threads that wait */
 
     xkv__mutex parking; /* between a request that is parked and its timer */
+    xkv__mutex firing;  /* while the timer's thread is in here */
 };
 
 static const struct xkv__trip_ops leg_ops;
@@ -162,13 +163,16 @@ static bool is_due(xkv__timer *timer) {
     return xkv__request_move(request_of_timer(timer), XKV__PARKED, XKV__TAKEN);
 }
 
-/* It is asked again: it is taken already, and overtakes nothing. */
+/* It is asked again: it is taken already, and overtakes nothing. It may be over, and the last of
+ * its store, before this thread has gone on. */
 static void fire(xkv__timer *timer) {
     xkv__request *request = request_of_timer(timer);
     xkv__traffic *traffic = (xkv__traffic *)(void *)request->waiting;
 
+    xkv__mutex_lock(&traffic->firing);
     xkv__traffic_submit(traffic, request);
     xkv__traffic_go(traffic);
+    xkv__mutex_unlock(&traffic->firing);
 }
 
 static uint64_t next_interval(xkv__request *request) {
@@ -302,6 +306,18 @@ static int ask_leg(const xkv__trip *trip, xkv__buffer *out) {
     const struct order *order = leg->order;
 
     return xkv__ask(order->traffic->dialect, &order->exchange, leg->tour.partition, false, out);
+}
+
+static int ask_leg_along(const xkv__trip *trip, const xkv__trip *other, size_t begins,
+                         xkv__buffer *out) {
+    const struct leg *leg = leg_of(trip), *with = leg_of(other);
+    const struct order *order = leg->order;
+
+    if (order->legs || with->order->legs || leg->tour.partition != with->tour.partition ||
+        !xkv__may_share(&order->exchange, &with->order->exchange))
+        return XKV__APART;
+    return xkv__ask_along(order->traffic->dialect, &order->exchange, leg->tour.partition, begins,
+                          out);
 }
 
 static struct leg *leg_in(struct order *order, unsigned partition) {
@@ -442,6 +458,7 @@ static void come_back(xkv__trip *trip, int error, xkv_bytes answer) {
     if (error == XKV_OK && is_alone(order)) {
         answers.from = order->asked;
         answers.of[leg->tour.partition] = answer;
+        order->exchange.seat = trip->seat;
         take_answers(order, &answers);
         return;
     }
@@ -461,7 +478,8 @@ static int redirect_leg(xkv__trip *trip, xkv_bytes text) {
     return xkv__nodes_redirect(leg->order->traffic->nodes, &leg->tour, text);
 }
 
-static const struct xkv__trip_ops leg_ops = {ask_leg, come_back, free_leg, redirect_leg};
+static const struct xkv__trip_ops leg_ops = {ask_leg, ask_leg_along, come_back, free_leg,
+                                             redirect_leg};
 
 /* -- The work ---------------------------------------------------------------------------- */
 
@@ -566,6 +584,7 @@ static void free_traffic(xkv__traffic *traffic) {
         next = traffic->spare->next;
         xkv__free(traffic->spare);
     }
+    xkv__mutex_destroy(&traffic->firing);
     xkv__mutex_destroy(&traffic->parking);
     xkv__mutex_destroy(&traffic->mutex);
     xkv__free(traffic);
@@ -580,8 +599,11 @@ static xkv__traffic *new_traffic(const xkv__dialect *dialect) {
     traffic->dialect = dialect;
     traffic->asked_end = &traffic->asked;
     bool mutex = xkv__mutex_init(&traffic->mutex) == XKV_OK;
-    if (mutex && xkv__mutex_init(&traffic->parking) == XKV_OK)
+    bool parking = mutex && xkv__mutex_init(&traffic->parking) == XKV_OK;
+    if (parking && xkv__mutex_init(&traffic->firing) == XKV_OK)
         return traffic;
+    if (parking)
+        xkv__mutex_destroy(&traffic->parking);
     if (mutex)
         xkv__mutex_destroy(&traffic->mutex);
     xkv__free(traffic);
@@ -610,6 +632,8 @@ xkv__traffic *xkv__traffic_start(const xkv__address *address, const xkv__dialect
 void xkv__traffic_stop(xkv__traffic *traffic) {
     xkv__lead *lead = traffic->lead;
 
+    xkv__mutex_lock(&traffic->firing); /* waits for the timer's thread */
+    xkv__mutex_unlock(&traffic->firing);
     xkv__lead_stop(lead);
     free_traffic(traffic);
     xkv__lead_free(lead);
