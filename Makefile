@@ -344,7 +344,7 @@ windows-programs: $(PROGRAMS_windows:%=build/windows/%.run)
 .PHONY: test-windows
 test-windows: ## build for Windows, and run the C and JavaScript tests with wine
 	@scripts/setup.sh windows
-	@$(MAKE) --no-print-directory windows $(PROGRAMS_windows:%=build/windows/%.exe)
+	@$(MAKE) --no-print-directory xkv windows $(PROGRAMS_windows:%=build/windows/%.exe)
 	@scripts/windows.sh test
 
 # --- Installing -------------------------------------------------------------------

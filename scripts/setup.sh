@@ -5,6 +5,7 @@
 #   scripts/setup.sh build    what building k6 needs
 #   scripts/setup.sh test     that, and what the tests need; servers, where they can be had
 #   scripts/setup.sh bench    what building and measuring need
+#   scripts/setup.sh windows  what building for Windows and running that with wine need
 #   scripts/setup.sh check    installs nothing: fails if building needs more
 #   scripts/setup.sh site     what making the site of the documents needs
 set -euo pipefail
@@ -64,6 +65,13 @@ want_for_bench() {
     want python3 python3 have python3
     want redis-server redis have redis-server
     want gnuplot-nox gnuplot have gnuplot
+}
+
+want_for_windows() {
+    want gcc-mingw-w64-x86-64 mingw-w64 have x86_64-w64-mingw32-gcc
+    want wine64 wine-stable have wine
+    want libxxhash-dev xxhash test -e /usr/include/xxhash.h
+    want python3 python3 have python3
 }
 
 say_what_is_missing() {
@@ -142,13 +150,19 @@ test)
     fi
     "${BASH_SOURCE%/*}/servers.sh" setup
     ;;
+windows)
+    want_for_build
+    want_for_windows
+    install_missing
+    "${BASH_SOURCE%/*}/windows.sh" setup
+    ;;
 bench)
     want_for_build
     want_for_bench
     install_missing
     ;;
 *)
-    echo "usage: scripts/setup.sh build|site|test|bench|check" >&2
+    echo "usage: scripts/setup.sh build|site|test|bench|windows|check" >&2
     exit 2
     ;;
 esac

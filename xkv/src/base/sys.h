@@ -206,6 +206,10 @@ typedef struct xkv__file_calls {
 extern xkv__file_calls xkv__files;
 extern const xkv__file_calls xkv__system_files;
 
+/* Whether what the system syncs for LMDB may still be lost in a power cut, and sync goes further.
+ */
+extern const bool xkv__sync_is_more;
+
 /* Paths have slashes, here and in all that follows: turns what else parts their names into those.
  */
 void xkv__path_unify(char *path);

@@ -456,6 +456,8 @@ static xkv__fault sync_file(xkv__handle handle) {
     return xkv__last_fault(!FlushFileBuffers(system_handle(handle)));
 }
 
+const bool xkv__sync_is_more = false;
+
 static xkv__fault remove_file(const char *path) {
     xkv__wide wide;
     xkv__fault fault = widen_path(path, &wide);

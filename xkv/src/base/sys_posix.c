@@ -245,6 +245,12 @@ static xkv__fault sync_file(xkv__handle handle) {
     return fault_if(fsync(fd_of(handle)) != 0 && errno != EINVAL);
 }
 
+#ifdef F_FULLFSYNC
+const bool xkv__sync_is_more = true;
+#else
+const bool xkv__sync_is_more = false;
+#endif
+
 static xkv__fault rename_file(const char *from, const char *to) {
     return fault_if(rename(from, to) != 0);
 }

@@ -168,6 +168,18 @@ static int fail_short_write(xkv__lmdb *lmdb, int code) {
                            XKV_E_DISK_STORE_WRITE);
 }
 
+/* What LMDB has synced, the disk has in its own cache only, on macOS. */
+static int sync_further(xkv__lmdb *lmdb) {
+    xkv__fault fault = {XKV__FINE, 0};
+
+    if (xkv__sync_is_more && lmdb->syncs_all)
+        fault = xkv__files.sync(lmdb->file->handle);
+    if (fault.cause == XKV__FINE)
+        return XKV_OK;
+    atomic_store(&lmdb->dead, true);
+    return xkv__fail_system(XKV_E_DISK_STORE_WRITE, "cannot sync", lmdb->file->path, fault);
+}
+
 static int guarded_commit(MDB_txn *mdb) {
     int code;
 
@@ -191,7 +203,7 @@ static int commit_write(xkv__lmdb *lmdb, xkv__lmdb_txn *own) {
         lmdb->base.commits += info.me_last_txnid >= id;
         lmdb->pages = info.me_last_pgno;
         xkv__index_publish(lmdb, own, info.me_last_txnid < id ? info.me_last_txnid : id);
-        return own->meta_put && !lmdb->syncs_all ? sync_meta(lmdb) : XKV_OK;
+        return own->meta_put && !lmdb->syncs_all ? sync_meta(lmdb) : sync_further(lmdb);
     }
     if (code == MDB_BAD_TXN) /* a call met a damaged page */
         own->base.broken = true;
