@@ -5,6 +5,7 @@
 #   scripts/setup.sh build    what building k6 needs
 #   scripts/setup.sh test     that, and what the tests need; servers, where they can be had
 #   scripts/setup.sh bench    what building and measuring need
+#   scripts/setup.sh dist     what make dist needs: the cross compiler, in build/tools
 #   scripts/setup.sh check    installs nothing: fails if building needs more
 set -euo pipefail
 
@@ -56,6 +57,21 @@ want_for_bench() {
     want python3 python3 have python3
     want redis-server redis have redis-server
     want gnuplot-nox gnuplot have gnuplot
+}
+
+# Compilers for all systems are one package of Python's; nothing outside of build/ changes.
+readonly ZIG_VERSION=0.17.1
+want_for_dist() {
+    want python3 python3 have python3
+    want python3-pip python3 python3 -m pip --version
+}
+has_zig() { [[ $(build/tools/zig/ziglang/zig version 2>/dev/null) == "$ZIG_VERSION" ]]; }
+install_zig() {
+    has_zig && return
+    echo "installing zig $ZIG_VERSION to build/tools"
+    rm -rf build/tools/zig
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+        --only-binary :all: --target build/tools/zig "ziglang==$ZIG_VERSION" && has_zig
 }
 
 say_what_is_missing() {
@@ -135,8 +151,13 @@ bench)
     want_for_bench
     install_missing
     ;;
+dist)
+    want_for_dist
+    install_missing
+    cd "${BASH_SOURCE%/*}/.." && install_zig
+    ;;
 *)
-    echo "usage: scripts/setup.sh build|test|bench|check" >&2
+    echo "usage: scripts/setup.sh build|test|bench|dist|check" >&2
     exit 2
     ;;
 esac
