@@ -5,18 +5,22 @@ export K6_NO_USAGE_REPORT = true
 export CGO_ENABLED = 1
 
 CC           ?= cc
-PKG_CONFIG   ?= pkg-config
 PREFIX       ?= /usr/local
 CRASH_CYCLES ?= 200
 FUZZ_SECONDS ?= 60
 
-LIBS = -llmdb -lpthread
-# What only tests use: libxxhash is what our XXH64 is compared with. Recursive on purpose: asked
-# when first needed, after setup has installed them.
-LIBS_TESTS = $(shell $(PKG_CONFIG) --libs cmocka libxxhash) -ldl
+# Where C programs have LMDB from: module, the sources of the Go module that k6 is built with;
+# system; or a folder with the sources. See scripts/lmdb.sh.
+LMDB ?= $(if $(shell command -v go),module,system)
+
+LIBS = $(if $(filter system,$(LMDB)),-llmdb) -lpthread
+# What only tests use: libxxhash is what our XXH64 is compared with. Homebrew's folder is not where
+# every compiler looks.
+BREW       := $(if $(filter Darwin,$(shell uname -s)),$(shell brew --prefix 2>/dev/null))
+LIBS_TESTS  = $(BREW:%=-L%/lib) -lcmocka -lxxhash -ldl
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Werror
-CFLAGS_ALL = -std=c11 $(WARNINGS) -Ixkv/include -Ixkv/src -MMD -MP
+CFLAGS_ALL = -std=c11 $(WARNINGS) -Ixkv/include -Ixkv/src -include build/lmdb/names.h $(BREW:%=-I%/include) -MMD -MP
 
 # A flavour is a way to compile; each has its own folder in build/.
 CFLAGS_release = -O2 -g
@@ -47,12 +51,46 @@ COMMIT = $(shell git describe --always --dirty --exclude='*' 2>/dev/null)
 k6:
 	go build -ldflags "-X example.com/xk6-kv.commit=$(COMMIT)" -o k6 ./cmd/k6
 
-.PHONY: lib
-lib: build/libxkv.a ## build build/libxkv.a, the C library alone
+# --- LMDB -----------------------------------------------------------------------
 
-build/libxkv.a: $(SOURCES:%.c=build/release/%.o)
+# What is compiled is compiled once, for all flavours and the shared library, and with the
+# warnings of nobody: its faults are not ours to find there.
+LMDB_OBJECTS = $(if $(filter system,$(LMDB)),,build/lmdb/mdb.o build/lmdb/midl.o)
+LMDB_COMPILE = $(CC) -O2 -g -fPIC -pthread -w $(CFLAGS) -c -o $@ build/lmdb/$(@F:.o=.c)
+
+# Is only made anew when another LMDB is wanted; all objects depend on it.
+build/lmdb/names.h: always
+	@scripts/lmdb.sh '$(LMDB)'
+
+.PHONY: always
+always:
+
+build/lmdb/mdb.o build/lmdb/midl.o: build/lmdb/names.h
+	@$(LMDB_COMPILE) -include build/lmdb/names.h
+
+# Once more, for tests that stand between the library and LMDB: see tests/lmdb_calls.h.
+build/lmdb/real/mdb.o build/lmdb/real/midl.o: build/lmdb/names.h
+	@mkdir -p $(@D)
+	@$(LMDB_COMPILE) -include build/lmdb/real.h
+
+# The linker takes from an archive what it lacks: of the first nothing for those tests, of the
+# second nothing for all others.
+LMDB_TESTS = build/lmdb/liblmdb.a build/lmdb/libreal.a
+build/lmdb/liblmdb.a: $(LMDB_OBJECTS)
+build/lmdb/libreal.a: $(LMDB_OBJECTS:build/lmdb/%=build/lmdb/real/%)
+$(LMDB_TESTS):
+	@$(if $^,,echo "C tests need LMDB's sources: not LMDB=system" >&2; exit 1)
+	@$(AR) rcs $@ $^
+
+# --- The library ----------------------------------------------------------------
+
+.PHONY: lib
+lib: build/libxkv.a ## build build/libxkv.a, the C library alone, with LMDB in it (LMDB=system: without)
+
+build/libxkv.a: $(SOURCES:%.c=build/release/%.o) $(LMDB_OBJECTS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
+	@echo "$@: $$(cat build/lmdb/about)"
 
 # The number changes when programs must be compiled anew.
 SONAME_linux  = libxkv.so.0
@@ -74,8 +112,9 @@ build/exports.darwin:
 	@mkdir -p $(@D)
 	@echo '_xkv_[a-z]*' >$@
 
-build/$(SONAME): $(SOURCES:%.c=build/shared/%.o) $(EXPORTS)
+build/$(SONAME): $(SOURCES:%.c=build/shared/%.o) $(LMDB_OBJECTS) $(EXPORTS)
 	@$(CC) $(CFLAGS_shared) $(SHARED_$(SYSTEM)) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
+	@echo "$@: $$(cat build/lmdb/about)"
 
 # --- The tool -------------------------------------------------------------------
 
@@ -84,9 +123,9 @@ CLI_OBJECTS = $(patsubst %.c,build/release/%.o,$(wildcard cli/*.c))
 $(CLI_OBJECTS): CFLAGS_ALL = -std=c11 $(WARNINGS) -Ixkv/include -MMD -MP $(CFLAGS_OPENSSL)
 
 # TLS in the tool: by OpenSSL, where it is. "make XKV_OPENSSL=" leaves it out.
-XKV_OPENSSL    := $(shell pkg-config --exists 'openssl >= 1.1.1' && echo yes)
-CFLAGS_OPENSSL := $(if $(XKV_OPENSSL),-DXKV_OPENSSL $(shell pkg-config --cflags openssl))
-LIBS_OPENSSL   := $(if $(XKV_OPENSSL),$(shell pkg-config --libs openssl))
+XKV_OPENSSL    := $(shell $(CC) $(CFLAGS) -include openssl/ssl.h -x c -E /dev/null >/dev/null 2>&1 && echo yes)
+CFLAGS_OPENSSL := $(if $(XKV_OPENSSL),-DXKV_OPENSSL)
+LIBS_OPENSSL   := $(if $(XKV_OPENSSL),-lssl -lcrypto)
 
 .PHONY: xkv
 xkv: build/xkv ## build build/xkv, the tool that looks into stores and changes them
@@ -106,11 +145,11 @@ SLOW = threads/claims threads/hammer threads/waiting threads/lanes unit/btree fu
        $(addprefix faults/,allocations damage salvage disk files)
 
 define flavour
-build/$1/%.o: %.c
+build/$1/%.o: %.c build/lmdb/names.h
 	@mkdir -p $$(@D)
 	@$2 $$(CFLAGS_ALL) $$(CFLAGS_$1) $$(CFLAGS) -c -o $$@ $$<
 
-build/$1/%: build/$1/tests/%.o $$(SOURCES:%.c=build/$1/%.o)
+build/$1/%: build/$1/tests/%.o $$(SOURCES:%.c=build/$1/%.o) $$(LMDB_TESTS)
 	@mkdir -p $$(@D)
 	@$2 $$(CFLAGS_$1) $$(LDFLAGS_$1) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_TESTS) $$(LIBS)
 
@@ -122,7 +161,10 @@ $(foreach f,release shared asan tsan coverage,$(eval $(call flavour,$f,$$(CC))))
 $(eval $(call flavour,fuzz,clang))
 
 # Its reader is what our own of servers' replies is compared with.
-build/%/unit/resp_hiredis: LIBS_TESTS += $(shell $(PKG_CONFIG) --libs hiredis)
+build/%/unit/resp_hiredis: LIBS_TESTS += -lhiredis
+
+# Compared with LMDB's own header.
+build/%/tests/unit/lmdb_api.o: CFLAGS_ALL += -Ibuild/lmdb
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 .SECONDARY:
@@ -235,7 +277,7 @@ build/share/xkv.1 build/share/xkv.bash build/share/_xkv: build/xkv
 .PHONY: build/share/xkv.pc
 build/share/xkv.pc: cli/xkv.pc.in
 	@mkdir -p $(@D)
-	@sed -e 's#@PREFIX@#$(PREFIX)#' -e 's#@VERSION@#$(VERSION)#' $< >$@
+	@sed -e 's#@PREFIX@#$(PREFIX)#' -e 's#@VERSION@#$(VERSION)#' -e 's#@LIBS@#$(LIBS)#' $< >$@
 
 # Where each file goes, which it is, and its mode.
 INSTALLED = \

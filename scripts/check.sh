@@ -48,6 +48,17 @@ file_lengths() { scripts/shape.sh file_lengths; }
 # What a build compiles is what the scripts of servers say.
 lua_header() { scripts/lua.sh --check; }
 
+# What we declare of LMDB is what the header of this system's LMDB has, if there is one; the
+# LMDB that ships is compared by the C tests.
+lmdb_header() {
+    local compiler=${CC:-cc} flags=(-std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only)
+    if ! echo '#include <lmdb.h>' | "$compiler" -E - >/dev/null 2>&1; then
+        echo "    not run lmdb_header: this system has no LMDB of its own to compare with"
+        return 0
+    fi
+    "$compiler" "${flags[@]}" -Ixkv/include -Ixkv/src tests/unit/lmdb_api.c
+}
+
 # What only some compilers have stands in two files, where it can be left out.
 no_extensions() {
     local file
@@ -132,7 +143,7 @@ fi
 
 # As many at once as there are processors, the longest first.
 readonly checks=(gcc_warnings clang_warnings exported_symbols build_without_cgo no_extensions clang_format go_format
-    system_headers cplusplus_header layers file_lengths lua_header no_replace)
+    system_headers lmdb_header cplusplus_header layers file_lengths lua_header no_replace)
 
 told=$(mktemp)
 trap 'rm -f "$told"' EXIT

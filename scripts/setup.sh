@@ -10,8 +10,13 @@
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null 2>&1; }
-compiler() { echo '#include <stdio.h>' | "${CC:-cc}" -E - >/dev/null 2>&1; }
-library() { have pkg-config && pkg-config --exists "$1"; }
+
+# header FILE: whether the C compiler finds it. Homebrew's folder is not where every one looks.
+header() {
+    local brew=
+    [[ $(uname -s) == Darwin ]] && have brew && brew=-I$(brew --prefix)/include
+    echo "#include <$1>" | "${CC:-cc}" ${brew:+"$brew"} -E - >/dev/null 2>&1
+}
 
 # clang's own libraries (sanitizers, fuzzer) come in a package apart on Debian.
 clang_runtime() {
@@ -37,15 +42,13 @@ want() {
 }
 
 want_for_build() {
-    want build-essential gcc compiler
-    want pkg-config pkgconf have pkg-config
-    want liblmdb-dev lmdb library lmdb
+    want build-essential gcc header stdio.h
 }
 
 want_for_test() {
-    want libcmocka-dev cmocka library cmocka
-    want libxxhash-dev xxhash library libxxhash
-    want libhiredis-dev hiredis library hiredis
+    want libcmocka-dev cmocka header cmocka.h
+    want libxxhash-dev xxhash header xxhash.h
+    want libhiredis-dev hiredis header hiredis/hiredis.h
     want clang llvm have clang
     want clang-format clang-format have clang-format
     want nodejs node have node

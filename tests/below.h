@@ -1,9 +1,9 @@
 /*
  * below.h - stands between a store's file and the system
  *
- * LMDB is a shared library and calls write, pwrite, fdatasync and so on by
- * name, so a program that defines them sees every call, and may answer it as a
- * failing disk would. Calls on files other than the watched one pass.
+ * LMDB calls write, pwrite, fdatasync and so on by name, so a program that defines
+ * them sees every call, and may answer it as a failing disk would. Calls on files
+ * other than the watched one pass.
  */
 #ifndef XKV_TESTS_BELOW_H
 #define XKV_TESTS_BELOW_H

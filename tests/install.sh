@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Installs the tool and the library to a place of its own, and uses them there as a
-# stranger would: programs in C with pkg-config, the manual, the completions. Then
-# uninstalls them.
+# stranger would: programs in C, the manual, the completions. Then uninstalls them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,20 +17,34 @@ fail() {
 # The tool.
 [[ $("$prefix/bin/xkv" --version 2>&1) == "xkv "* ]] && fail "something is there already"
 "${make[@]}" install
-export PKG_CONFIG_PATH=$prefix/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
-version=$("$prefix/bin/xkv" --version)
-[[ $version == "xkv $(pkg-config --modversion xkv)" ]] ||
-    fail "$version is not what pkg-config says: $(pkg-config --modversion xkv)"
 
-# Programs, with the shared library and with the other one.
+# said FIELD: what pkg-config would say, which needs not be there: xkv.pc has variables of one
+# level, and requires nothing.
+said() {
+    sed -n "s/^$1: *//p" "$prefix/lib/pkgconfig/xkv.pc" |
+        sed -e "s#\${includedir}#$prefix/include#" -e "s#\${libdir}#$prefix/lib#"
+}
+grep -q '^Requires' "$prefix/lib/pkgconfig/xkv.pc" && fail "xkv.pc requires other packages"
+if command -v pkg-config >/dev/null; then
+    export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+    [[ $(pkg-config --cflags --static --libs xkv) == "$(said Cflags) $(said Libs) $(said Libs.private)"* ]] ||
+        fail "pkg-config says something else than this test: $(pkg-config --cflags --static --libs xkv)"
+    [[ $(pkg-config --modversion xkv) == "$(said Version)" ]] || fail "pkg-config says another version"
+fi
+version=$("$prefix/bin/xkv" --version)
+[[ $version == "xkv $(said Version)" ]] || fail "$version is not what pkg-config says: $(said Version)"
+
+# Programs, with the shared library and with the other one. The latter have a function of the name
+# of one of LMDB's, too: what the archive has of LMDB is nobody else's.
+echo 'int mdb_env_open(void); int mdb_env_open(void) { return 22; }' >"$work/other.c"
 cc=${CC:-cc}
 for source in examples/c/*.c; do
     name=$(basename "$source" .c)
     # shellcheck disable=SC2046 # lists
-    "$cc" -std=c11 "$source" -o "$work/$name" $(pkg-config --cflags --libs xkv)
+    "$cc" -std=c11 "$source" -o "$work/$name" $(said Cflags) $(said Libs)
     # shellcheck disable=SC2046
-    "$cc" -std=c11 "$source" -o "$work/$name-static" $(pkg-config --cflags xkv) "$prefix/lib/libxkv.a" \
-        $(pkg-config --static --libs-only-l xkv | sed 's/-lxkv//')
+    "$cc" -std=c11 "$source" "$work/other.c" -o "$work/$name-static" $(said Cflags) \
+        "$prefix/lib/libxkv.a" $(said Libs.private)
     (cd "$work" && LD_LIBRARY_PATH=$prefix/lib "./$name" shared.kv) >"$work/shared.out"
     (cd "$work" && "./$name-static" static.kv) >"$work/static.out"
     [[ -s $work/shared.out && -s $work/static.out ]] || fail "$name printed nothing"
@@ -39,6 +52,8 @@ for source in examples/c/*.c; do
         needed=$(LD_LIBRARY_PATH=$prefix/lib ldd "$work/$name")
         [[ $needed == *"libxkv.so.0 => $prefix/lib/"* ]] || fail "$name does not use libxkv.so.0: $needed"
         [[ $(ldd "$work/$name-static") != *libxkv* ]] || fail "$name-static needs the shared library"
+        [[ $(ldd "$work/$name-static" "$prefix/lib/libxkv.so.0" "$prefix/bin/xkv") != *lmdb* ]] ||
+            fail "LMDB of this system is needed"
     fi
     [[ $("$prefix/bin/xkv" count "$work/shared.kv") -gt 0 ]] || fail "$name left an empty store"
 done

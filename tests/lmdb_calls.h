@@ -1,16 +1,17 @@
 /*
  * lmdb_calls.h - stands between the library and LMDB
  *
- * LMDB is a shared library, so a program that defines its functions sees each call
- * of the library's, and may answer it as a failing LMDB would. What LMDB calls
- * itself passes.
+ * A program that defines LMDB's functions sees each call of the library's, and may
+ * answer it as a failing LMDB would. The real ones are compiled once more, with real_
+ * before their names (scripts/lmdb.sh), and call each other by these. All that the
+ * library uses must be defined here: if one is missing, the linker takes it from the
+ * other LMDB, and finds the rest defined twice.
  */
 #ifndef XKV_TESTS_LMDB_CALLS_H
 #define XKV_TESTS_LMDB_CALLS_H
 
 #include "support.h"
 
-#include <dlfcn.h>
 #include <stdatomic.h>
 
 #include "disk/lmdb_api.h"
@@ -37,6 +38,23 @@
     _(cursor_put, (MDB_cursor * cursor, MDB_val * key, MDB_val * data, unsigned flags),            \
       (cursor, key, data, flags))
 
+/* Those that are only passed on. */
+#define LMDB_PASSES(_)                                                                             \
+    _(char *, version, (int *major, int *minor, int *patch), (major, minor, patch))                \
+    _(char *, strerror, (int code), (code))                                                        \
+    _(int, env_stat, (MDB_env * env, MDB_stat * stat), (env, stat))                                \
+    _(int, env_info, (MDB_env * env, MDB_envinfo * info), (env, info))                             \
+    _(int, env_set_assert, (MDB_env * env, MDB_assert_func * func), (env, func))                   \
+    _(size_t, txn_id, (MDB_txn * txn), (txn))                                                      \
+    _(int, reader_list, (MDB_env * env, MDB_msg_func * func, void *context), (env, func, context)) \
+    _(int, reader_check, (MDB_env * env, int *dead), (env, dead))
+
+/* Those that return nothing. */
+#define LMDB_ENDS(_)                                                                               \
+    _(env_close, (MDB_env * env), (env))                                                           \
+    _(txn_reset, (MDB_txn * txn), (txn))                                                           \
+    _(cursor_close, (MDB_cursor * cursor), (cursor))
+
 #define LMDB_NAME(name, parameters, arguments) CALL_##name,
 enum lmdb_call { LMDB_CALLS(LMDB_NAME) CALL_env_open, CALL_txn_begin, CALL_txn_commit, CALL_END };
 #undef LMDB_NAME
@@ -58,8 +76,6 @@ static struct {
     void (*before_commit)(void), (*after_commit)(void);
 } lmdb_calls = {.times = 1};
 
-static _Thread_local int lmdb_inside; /* LMDB itself calls */
-
 static inline void lmdb_fail_at(enum lmdb_call call, int at, int code) {
     atomic_store(&lmdb_calls.at, 0);
     lmdb_calls.call = call;
@@ -77,82 +93,72 @@ static inline bool lmdb_failed(void) {
 static inline bool lmdb_call_fails(enum lmdb_call call) {
     int at = atomic_load(&lmdb_calls.at);
 
-    if (lmdb_calls.on_call && lmdb_inside == 0)
+    if (lmdb_calls.on_call)
         lmdb_calls.on_call(call);
-    if (at == 0 || lmdb_inside > 0 || call != lmdb_calls.call)
+    if (at == 0 || call != lmdb_calls.call)
         return false;
     int count = atomic_fetch_add(&lmdb_calls.count, 1) + 1;
     return count >= at && count < at + atomic_load(&lmdb_calls.times);
 }
 
-static inline void lmdb_find(const char *name, void *pointer, size_t size) {
-    void *found = dlsym(RTLD_NEXT, name);
-
-    MUST(found && size == sizeof found);
-    memcpy(pointer, &found, size);
-}
-
 #define LMDB_DEFINE(name, parameters, arguments)                                                   \
+    int real_mdb_##name parameters;                                                                \
     int mdb_##name parameters {                                                                    \
-        int(*real) parameters;                                                                     \
-        if (lmdb_call_fails(CALL_##name))                                                          \
-            return lmdb_calls.code;                                                                \
-        lmdb_find("mdb_" #name, &real, sizeof real);                                               \
-        lmdb_inside++;                                                                             \
-        int code = real arguments;                                                                 \
-        lmdb_inside--;                                                                             \
-        return code;                                                                               \
+        return lmdb_call_fails(CALL_##name) ? lmdb_calls.code : real_mdb_##name arguments;         \
     }
 LMDB_CALLS(LMDB_DEFINE)
 #undef LMDB_DEFINE
 
-int mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode) {
-    int (*real)(MDB_env *, const char *, unsigned, mdb_mode_t);
+#define LMDB_PASS(type, name, parameters, arguments)                                               \
+    type real_mdb_##name parameters;                                                               \
+    type mdb_##name parameters {                                                                   \
+        return real_mdb_##name arguments;                                                          \
+    }
+LMDB_PASSES(LMDB_PASS)
+#undef LMDB_PASS
 
+#define LMDB_END(name, parameters, arguments)                                                      \
+    void real_mdb_##name parameters;                                                               \
+    void mdb_##name parameters {                                                                   \
+        real_mdb_##name arguments;                                                                 \
+    }
+LMDB_ENDS(LMDB_END)
+#undef LMDB_END
+
+int real_mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode);
+int real_mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn);
+void real_mdb_txn_abort(MDB_txn *txn);
+int real_mdb_txn_commit(MDB_txn *txn);
+
+int mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode) {
     if (lmdb_call_fails(CALL_env_open))
         return lmdb_calls.code;
-    lmdb_find("mdb_env_open", &real, sizeof real);
     lmdb_calls.env = env;
-    return real(env, path, flags, mode);
+    return real_mdb_env_open(env, path, flags, mode);
 }
 
 int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn) {
-    int (*real)(MDB_env *, MDB_txn *, unsigned, MDB_txn **);
-
     if (lmdb_call_fails(CALL_txn_begin))
         return lmdb_calls.code;
-    lmdb_find("mdb_txn_begin", &real, sizeof real);
-    lmdb_inside++;
-    int code = real(env, parent, flags, txn);
-    lmdb_inside--;
-    lmdb_calls.live += lmdb_inside == 0 && code == MDB_SUCCESS;
+    int code = real_mdb_txn_begin(env, parent, flags, txn);
+    lmdb_calls.live += code == MDB_SUCCESS;
     return code;
 }
 
 void mdb_txn_abort(MDB_txn *txn) {
-    void (*real)(MDB_txn *);
-
-    lmdb_find("mdb_txn_abort", &real, sizeof real);
-    lmdb_calls.live -= lmdb_inside == 0 && txn;
-    lmdb_inside++;
-    real(txn);
-    lmdb_inside--;
+    lmdb_calls.live -= txn != NULL;
+    real_mdb_txn_abort(txn);
 }
 
 int mdb_txn_commit(MDB_txn *txn) {
-    int (*real)(MDB_txn *);
-
     if (lmdb_call_fails(CALL_txn_commit)) {
         mdb_txn_abort(txn);
         return lmdb_calls.code;
     }
-    lmdb_find("mdb_txn_commit", &real, sizeof real);
     if (lmdb_calls.before_commit)
         lmdb_calls.before_commit();
-    lmdb_calls.live -= lmdb_inside == 0;
-    lmdb_inside++;
-    int code = real(txn);
-    lmdb_inside--;
+    lmdb_calls.live--;
+    int code = real_mdb_txn_commit(txn);
     if (lmdb_calls.after_commit)
         lmdb_calls.after_commit();
     return code;

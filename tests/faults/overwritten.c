@@ -6,11 +6,8 @@
  * written stays, and another process finds it.
  */
 #include "../child.h"
+#include "../lmdb_calls.h"
 #include "../model.h"
-
-#include <dlfcn.h>
-
-#include "disk/lmdb_api.h"
 
 enum { PAGE = 4096, KEYS = 3000, FLAGS_AT = 10, LOWER_AT = 12, HEADER = 16, BRANCH = 1 };
 
@@ -179,18 +176,6 @@ static void test_overwritten(void **state) {
 
 /* -- What else LMDB says of such pages --------------------------------------- */
 
-static int put_fails;
-
-int mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *value, unsigned flags) {
-    static int (*real)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned);
-
-    if (!real) {
-        void *found = dlsym(RTLD_NEXT, "mdb_put");
-        memcpy(&real, &found, sizeof real);
-    }
-    return put_fails ? put_fails : real(txn, dbi, key, value, flags);
-}
-
 /* It was "MDB_PAGE_FULL: Internal error (code -30786)", a DiskStoreWriteError. */
 static void test_codes_of_damage(void **state) {
     static const int codes[] = {MDB_BAD_TXN, MDB_PAGE_FULL, MDB_CURSOR_FULL, MDB_INCOMPATIBLE};
@@ -201,9 +186,9 @@ static void test_codes_of_damage(void **state) {
     make_store();
     client_open(&client, &options, false);
     for (size_t i = 0; i < COUNT(codes); i++) {
-        put_fails = codes[i];
+        lmdb_fail_at(CALL_put, 1, codes[i]);
         must_be_corrupt(&client, do_set(&client, LIT("key"), LIT("value")));
-        put_fails = 0;
+        assert_true(lmdb_failed());
         assert_int_equal(do_set(&client, LIT("key"), LIT("value")), XKV_OK);
     }
     client_close(&client);
