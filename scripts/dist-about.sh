@@ -27,3 +27,14 @@ exe_of() {
     windows_*) echo .exe ;;
     esac
 }
+
+# hides_paths FILE...: who builds, and where, is nobody's business, and would be other bits elsewhere.
+hides_paths() {
+    local path
+    for path in "$PWD" "$(go env GOMODCACHE)" "$(go env GOROOT)" "$HOME/"; do
+        if grep -aqF "$path" "$@"; then
+            echo "$path stands in one of $*" >&2
+            return 1
+        fi
+    done
+}

@@ -11,11 +11,13 @@ out=${2:?usage: dist-licences.sh TARGET FOLDER}
 cd "$(dirname "$0")/.."
 source scripts/dist-about.sh
 
-# Modules whose archive has no licence: they are made from files of another project, which has one.
-declare -A made_from=(
-    [buf.build/gen/go/gogo/protobuf/protocolbuffers/go]=github.com/gogo/protobuf
-    [buf.build/gen/go/prometheus/prometheus/protocolbuffers/go]=github.com/prometheus/prometheus
-)
+# made_from MODULE: of some whose archive has no licence, the project whose files they are made from.
+made_from() {
+    case $1 in
+    buf.build/gen/go/gogo/protobuf/*) echo github.com/gogo/protobuf ;;
+    buf.build/gen/go/prometheus/prometheus/*) echo github.com/prometheus/prometheus ;;
+    esac
+}
 
 # module TAB version TAB its folder TAB a package's folder
 packages() {
@@ -67,9 +69,10 @@ while IFS=$'\t' read -r module version; do
     name=$module@$version
     [[ $version == . ]] && name=$module
     [[ -d $out/$name ]] && continue
-    if [[ -n ${made_from[$module]:-} ]]; then
+    origin=$(made_from "$module")
+    if [[ -n $origin ]]; then
         mkdir -p "$out/$name"
-        echo "Made by buf.build of the .proto files of ${made_from[$module]}, whose licence holds." \
+        echo "Made by buf.build of the .proto files of $origin, whose licence holds." \
             >"$out/$name/NOTICE"
     else
         missing+=" $name"

@@ -6,6 +6,7 @@
 #   scripts/setup.sh test     that, and what the tests need; servers, where they can be had
 #   scripts/setup.sh bench    what building and measuring need
 #   scripts/setup.sh dist     what make dist needs: the cross compiler, in build/tools
+#   scripts/setup.sh dist-test   that, and what tries releases: an arm64 machine, containers
 #   scripts/setup.sh check    installs nothing: fails if building needs more
 set -euo pipefail
 
@@ -67,6 +68,18 @@ readonly ZIG_VERSION=0.17.1
 want_for_dist() {
     want python3 python3 have python3
     want python3-pip python3 python3 -m pip --version
+}
+# What is not there is not tried, and said; so none of these is a must.
+get_trials() {
+    local package sudo=()
+    have apt-get || return 0
+    ((EUID == 0)) || sudo=(sudo -n)
+    for package in qemu-system-arm cpio debian-installer-12-netboot-arm64 buildah; do
+        dpkg -s "$package" >/dev/null 2>&1 ||
+            "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+                -o DPkg::Lock::Timeout=120 "$package" >/dev/null 2>&1 ||
+            echo "$package cannot be had; what needs it is not tried"
+    done
 }
 has_zig() { [[ $(build/tools/zig/ziglang/zig version 2>/dev/null) == "$ZIG_VERSION" ]]; }
 install_zig() {
@@ -154,13 +167,14 @@ bench)
     want_for_bench
     install_missing
     ;;
-dist)
+dist | dist-test)
     want_for_dist
     install_missing
     cd "${BASH_SOURCE%/*}/.." && install_zig
+    [[ $1 == dist ]] || get_trials
     ;;
 *)
-    echo "usage: scripts/setup.sh build|test|bench|dist|check" >&2
+    echo "usage: scripts/setup.sh build|test|bench|dist|dist-test|check" >&2
     exit 2
     ;;
 esac
