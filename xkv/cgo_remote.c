@@ -13,6 +13,7 @@
 #include "src/remote/partitions.c"
 #include "src/remote/reach.c"
 #include "src/remote/remote.c"
+#include "src/remote/replicas.c"
 #include "src/remote/resp.c"
 #include "src/remote/route.c"
 #include "src/remote/seek.c"

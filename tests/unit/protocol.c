@@ -181,6 +181,62 @@ static void test_plain_commands(void **state) {
     spoken_end(&spoken);
 }
 
+/* Others of the same kind are asked along: the head grows, by a digit, too. */
+static void test_asked_along(void **state) {
+    static const char two[] =
+        "*5\r\n$5\r\nHMGET\r\n$12\r\nxkv:{shop}:d\r\n$0\r\n\r\n$1\r\na\r\n$1\r\nb\r\n";
+    const xkv_command first = {.op = XKV_OP_GET, .key = LIT("a")};
+    const xkv_command second = {.op = XKV_OP_GET, .key = LIT("b")};
+    const xkv_command set = {.op = XKV_OP_SET, .key = LIT("b"), .value = LIT("v")};
+    const xkv__call call = {.command = &first}, along = {.command = &second},
+                    other = {.command = &set};
+    xkv__exchange exchange, follower, stranger;
+    struct spoken spoken;
+
+    (void)state;
+    spoken_begin(&spoken, XKV_STRING);
+    xkv__exchange_begin(&exchange, &call);
+    xkv__exchange_begin(&follower, &along);
+    xkv__exchange_begin(&stranger, &other);
+    assert_true(xkv__may_share(&exchange, &follower));
+    assert_false(xkv__may_share(&exchange, &stranger));
+    xkv__buffer_append(&spoken.out, "before", 6);
+    assert_int_equal(xkv__ask(&spoken.dialect, &exchange, 0, false, &spoken.out), XKV_OK);
+    assert_int_equal(xkv__ask_along(&spoken.dialect, &follower, 0, 6, &spoken.out), XKV_OK);
+    assert_int_equal(spoken.out.len, 6 + sizeof two - 1);
+    assert_memory_equal(spoken.out.data + 6, two, sizeof two - 1);
+    for (int n = 0; n < 95; n++)
+        assert_int_equal(xkv__ask_along(&spoken.dialect, &follower, 0, 6, &spoken.out), XKV_OK);
+    assert_memory_equal(spoken.out.data, "before*100\r\n$5\r\nHMGET", 21);
+    assert_int_equal(spoken.out.len, 6 + sizeof two - 1 + 2 + 95 * 7);
+    assert_true(asked_ends(&spoken, "$1\r\nb\r\n$1\r\nb\r\n"));
+    xkv__exchange_end(&exchange);
+    xkv__exchange_end(&follower);
+    xkv__exchange_end(&stranger);
+    spoken_end(&spoken);
+}
+
+/* Each has its own of a common answer; and one that there is none of is not ours. */
+static void test_seats(void **state) {
+    const xkv_command get = {.op = XKV_OP_GET, .key = LIT("a")};
+    const xkv__answers given = {.from = 1, .of = {LIT("*3\r\n" ID "$1\r\nx\r\n$-1\r\n")}};
+    static const int expected[] = {XKV_OK, XKV_E_KEY_NOT_FOUND, XKV_E_SERVER_UNAVAILABLE};
+    struct spoken spoken;
+
+    (void)state;
+    spoken_begin(&spoken, XKV_STRING);
+    for (unsigned seat = 0; seat < COUNT(expected); seat++) {
+        const xkv__call call = {.command = &get, .reply = &spoken.reply, .seed = XKV_NO_SEED};
+        xkv__exchange exchange;
+        xkv_reply_clear(&spoken.reply);
+        xkv__exchange_begin(&exchange, &call);
+        exchange.seat = seat;
+        assert_int_equal(xkv__answer(&spoken.dialect, &exchange, &given), expected[seat]);
+        xkv__exchange_end(&exchange);
+    }
+    spoken_end(&spoken);
+}
+
 static void test_arguments(void **state) {
     struct spoken spoken;
 
@@ -569,6 +625,8 @@ static void test_scripts(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_commands),
+        cmocka_unit_test(test_asked_along),
+        cmocka_unit_test(test_seats),
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_refused_before_asking),
         cmocka_unit_test(test_seeds),

@@ -27,28 +27,35 @@ struct heard {
 typedef int answer(struct heard *heard);
 
 /* What is asked plainly begins with the id that the store has now. */
-static int hear_id(struct heard *heard, size_t members) {
+static int hear_id(struct heard *heard, size_t *members) {
     size_t count;
     xkv_bytes id;
     bool there;
 
-    if (!xkv__hear_array(&heard->cursor, &count) || count != members + 1 ||
+    if (!xkv__hear_array(&heard->cursor, &count) || count == 0 ||
         !xkv__hear_value(&heard->cursor, &id, &there))
         return xkv__not_ours();
+    *members = count - 1;
     if (!there || id.len != XKV__ID_SIZE || memcmp(id.data, heard->dialect->id, id.len) != 0)
         return xkv__refusal(xkv_text("XKVLOST"));
     return XKV_OK;
 }
 
 static int answer_get(struct heard *heard) {
+    unsigned seat = heard->exchange->seat;
     xkv_bytes value;
     bool there;
-    int error = hear_id(heard, 1);
+    size_t members;
+    int error = hear_id(heard, &members);
 
     if (error != XKV_OK)
         return error;
-    if (!xkv__hear_value(&heard->cursor, &value, &there))
+    if (members <= seat)
         return xkv__not_ours();
+    for (unsigned n = 0; n <= seat; n++) {
+        if (!xkv__hear_value(&heard->cursor, &value, &there))
+            return xkv__not_ours();
+    }
     return there ? xkv__reply_bytes(heard->reply, value) : XKV_E_KEY_NOT_FOUND;
 }
 
@@ -235,11 +242,13 @@ static size_t count_items(xkv_bytes items) {
 
 static int answer_get_many(struct heard *heard) {
     xkv__writer writer = xkv__writer_on(heard->reply);
-    size_t at = 0, count = count_items(heard->command->items);
-    int error = hear_id(heard, count);
+    size_t at = 0, count = count_items(heard->command->items), members;
+    int error = hear_id(heard, &members);
 
     if (error != XKV_OK)
         return error;
+    if (members != count)
+        return xkv__not_ours();
     xkv__put_array(&writer, NULL, count);
     for (xkv_item item; xkv_item_next(heard->command->items, &at, &item);) {
         xkv_bytes value;

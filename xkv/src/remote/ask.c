@@ -190,20 +190,40 @@ static unsigned char *write_list(unsigned char *at, const struct speech *speech)
     return at;
 }
 
-/* Appends what is to be said, or nothing. */
-static int speak(struct speech *speech, xkv__buffer *out) {
+/* Appends what is to be said, or nothing; a whole command begins with how much it is. */
+static int write_speech(struct speech *speech, bool is_whole, xkv__buffer *out) {
     if (speech->error != XKV_OK)
         return speech->error;
     unsigned char *at = xkv__buffer_reserve(out, speech->size);
     if (!at)
         return XKV_E_STORE_FULL;
-    at = write_head(at, '*', speech->count + speech->members);
+    if (is_whole)
+        at = write_head(at, '*', speech->count + speech->members);
     for (size_t i = 0; i < speech->count; i++)
         at = write_piece(at, &speech->pieces[i]);
     if (speech->list)
         at = write_list(at, speech);
     out->len = (size_t)(at - out->data);
     return XKV_OK;
+}
+
+static int speak(struct speech *speech, xkv__buffer *out) {
+    return write_speech(speech, true, out);
+}
+
+/* A command that begins somewhere has grown by so many bulk strings, and its head with them: there
+ * is room for one that is longer. */
+static void grow_head(xkv__buffer *out, size_t begins, size_t by) {
+    unsigned char *head = out->data + begins, *rest = memchr(head, '\r', HEAD_MAX), grown[HEAD_MAX];
+    size_t count = 0;
+
+    for (const unsigned char *digit = head + 1; digit < rest; digit++)
+        count = count * 10 + (size_t)(*digit - '0');
+    size_t len = (size_t)(write_digits(grown, count + by) - grown), was = (size_t)(rest - head - 1);
+    if (len > was)
+        memmove(rest + len - was, rest, (size_t)(out->data + out->len - rest));
+    out->len += len - was;
+    memcpy(head + 1, grown, len);
 }
 
 /* -- Arguments ------------------------------------------------------------------- */
@@ -448,12 +468,14 @@ struct row {
     enum script_number script;
     const char *keys;                   /* the names of those that are used */
     argument *arguments[ARGUMENTS_MAX]; /* behind the store's id */
+    bool is_shared; /* others' arguments may follow: as many of such commands as are asked at once
+                       cost a server little more than one */
 };
 
 static const struct row rows[XKV__OPS_END] = {
-    [XKV_OP_GET] = {"HMGET", 0, "d", {say_key}},
+    [XKV_OP_GET] = {"HMGET", 0, "d", {say_key}, true},
     [XKV_OP_GET_MANY] = {"HMGET", 0, "d", {say_keys}},
-    [XKV_OP_SET] = {NULL, SCRIPT_SET, "dk", {say_key, say_value}},
+    [XKV_OP_SET] = {NULL, SCRIPT_SET, "dk", {say_key, say_value}, true},
     [XKV_OP_DELETE] = {NULL, SCRIPT_DELETE, "dkcxow", {say_key}},
     [XKV_OP_DELETE_IF_EXISTS] = {NULL, SCRIPT_DELETE, "dkcxow", {say_key}},
     [XKV_OP_EXISTS] = {NULL, SCRIPT_EXISTS, "d", {say_key}},
@@ -583,6 +605,19 @@ static void say_plain(struct speech *speech, const struct row *row) {
     say(speech, (xkv_bytes){NULL, 0});
 }
 
+static void exchange_speech_begin(struct speech *speech, const xkv__dialect *dialect,
+                                  const xkv__exchange *exchange, unsigned partition) {
+    speech_begin(speech, dialect, partition);
+    speech->exchange = exchange;
+    speech->spread = exchange->spread;
+    speech->command = exchange->command;
+}
+
+static void say_arguments(struct speech *speech, const struct row *row) {
+    for (argument *const *say_next = row->arguments; *say_next; say_next++)
+        (*say_next)(speech);
+}
+
 int xkv__ask(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigned partition,
              bool whole, xkv__buffer *out) {
     const struct row *row = &rows[exchange->command->op];
@@ -591,18 +626,31 @@ int xkv__ask(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigne
 
     if (exchange->error != XKV_OK || !row->keys) /* a command of files has no row */
         return exchange->error != XKV_OK ? exchange->error : XKV_E_INTERNAL;
-    speech_begin(&speech, dialect, partition);
-    speech.exchange = exchange;
-    speech.spread = exchange->spread;
-    speech.command = exchange->command;
+    exchange_speech_begin(&speech, dialect, exchange, partition);
     speech.position = &position;
     if (row->plain)
         say_plain(&speech, row);
     else
         say_script(&speech, row->script, row->keys, whole);
-    for (argument *const *say_next = row->arguments; *say_next; say_next++)
-        (*say_next)(&speech);
+    say_arguments(&speech, row);
     return speak(&speech, out);
+}
+
+bool xkv__may_share(const xkv__exchange *one, const xkv__exchange *other) {
+    return one->command->op == other->command->op && rows[one->command->op].is_shared &&
+           !one->spread && !other->spread;
+}
+
+int xkv__ask_along(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigned partition,
+                   size_t begins, xkv__buffer *out) {
+    struct speech speech;
+
+    exchange_speech_begin(&speech, dialect, exchange, partition);
+    say_arguments(&speech, &rows[exchange->command->op]);
+    int error = write_speech(&speech, false, out);
+    if (error == XKV_OK)
+        grow_head(out, begins, speech.count);
+    return error;
 }
 
 void xkv__ask_store(const xkv__dialect *dialect, bool whole, xkv__buffer *out) {

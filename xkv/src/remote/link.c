@@ -1,56 +1,24 @@
 /* link.c - see link.h */
-#include "remote/link.h"
+#include "remote/link_state.h"
 
 #include "base/error.h"
 #include "base/text.h"
-#include "remote/heard.h"
 #include "remote/lesson.h"
+#include "remote/protocol.h"
 #include "remote/trips.h"
 #include "remote/words.h"
 
-#include <stdio.h>
-
 enum {
     RECEIVE = 64 * 1024, /* bytes at a time */
-    KEEP = 1024 * 1024,  /* of a buffer that is empty, no more is kept */
-    PAUSE_MS = 20,   /* milliseconds before what a server could not do just now is asked again */
-    STALE_MS = 200,  /* before one is connected to again that is no master any more */
-    SILENT_MS = 1000 /* without an answer, one is not sound */
+    PAUSE_MS = 20,    /* milliseconds before what a server could not do just now is asked again */
+    STALE_MS = 200,   /* before one is connected to again that is no master any more */
+    SILENT_MS = 1000, /* without an answer, one is not sound */
+    SHARE = 64,       /* trips share a question at most, */
+    SHARE_SIZE = 16 * 1024 /* unless it has become as long as that */
 };
 
-struct xkv__link {
-    xkv__link_ops ops;
-    xkv__handle socket;   /* none: there is no connection */
-    uint64_t asked, sent; /* bytes, ever */
-    xkv__buffer out, in;
-    size_t out_at; /* up to here it was sent */
-    xkv__resp_scan scan;
-    xkv__trips waiting, under_way;
-    xkv__trips refused; /* since something was sent that is under way; */
-    xkv__trips again;   /* and before: both go before what waits */
-    int64_t pause_ns;   /* until then what waits goes on waiting; and so it does while */
-    bool drains;        /* something is under way that was sent before it was known of a refusal, */
-    unsigned holds;     /* something is elsewhere that stood before it, */
-    bool is_careful;    /* or anything is under way, until the server takes a question again */
-    bool has_guests;    /* some have been asked elsewhere before, and have less time left */
-    bool has_moved;     /* some of what was refused is to be asked elsewhere for good */
-    bool is_stale;      /* the server is no master any more */
-    xkv__trip lesson;   /* tells the server our scripts, */
-    bool must_teach;    /* which it has lost */
-    xkv__trip wait;     /* asks how many replicas have all that was sent before, */
-    bool is_waiting;    /* and is under way; */
-    bool has_changed;   /* something was sent since that changes something */
-    xkv__trips held;    /* changes that are answered, and that it is waited for; */
-    xkv__buffer answers; /* with what */
-    bool was_connected;
-    xkv__link_counts counts;
-
-    xkv__reach reach;
-    char *reason; /* why the server is of no use; NULL: it is */
-};
-
-static void keep_little(xkv__buffer *buffer) {
-    if (buffer->room > KEEP && buffer->len == 0)
+void xkv__keep_little(xkv__buffer *buffer) {
+    if (buffer->room > XKV__KEEP && buffer->len == 0)
         xkv__buffer_free(buffer);
 }
 
@@ -68,7 +36,7 @@ static void end_trip(xkv__trip *trip, int error) {
     trip->ops->come_back(trip, error, no_answer);
 }
 
-static void fail_trip(xkv__trip *trip, int error) {
+void xkv__trip_fail(xkv__trip *trip, int error) {
     if (!trip->is_over)
         end_trip(trip, error);
     trip->ops->free(trip);
@@ -86,7 +54,7 @@ static int unavailable(const xkv__link *link) {
                      link->reason ? link->reason : "the server did not answer in time");
 }
 
-static int unknown(xkv__link *link, const char *why) {
+int xkv__link_unknown(xkv__link *link, const char *why) {
     link->counts.unknown++;
     return xkv__fail(XKV_E_OUTCOME_UNKNOWN, "%s", why);
 }
@@ -97,8 +65,7 @@ static bool is_connected(const xkv__link *link) {
     return xkv__is_open(link->socket);
 }
 
-/* When a question that is asked now is to be over. */
-static int64_t time_over(const xkv__link *link) {
+int64_t xkv__link_time_over(const xkv__link *link) {
     return xkv__monitor_now() + link->ops.reach.timeout_ms * 1000000;
 }
 
@@ -106,21 +73,41 @@ static bool has_waiting(const xkv__link *link) {
     return link->refused.first || link->again.first || link->waiting.first;
 }
 
-/* Writes a question behind those that are under way. What fails may have appended part of it. */
-static void begin_trip(xkv__link *link, xkv__trip *trip) {
-    size_t before = link->out.len;
+/* Adds it to the last question, if nothing of that has been sent, and the two go together. */
+static int ask_along(xkv__link *link, xkv__trip *trip) {
+    const xkv__trip *last = link->under_way.first ? link->under_way.last : NULL;
+    size_t len = (size_t)(link->asked - link->last_begins);
 
-    trip->passes = trip->is_asking;
+    if (!last || last->ops != trip->ops || !trip->ops->ask_along || last->is_asking ||
+        trip->is_asking || last->seat + 1 >= SHARE || len > SHARE_SIZE ||
+        link->last_begins < link->sent)
+        return XKV__APART;
+    int error = trip->ops->ask_along(trip, last, link->out.len - len, &link->out);
+    trip->seat = error == XKV_OK ? last->seat + 1 : 0;
+    return error;
+}
+
+static int ask_apart(xkv__link *link, xkv__trip *trip) {
+    link->last_begins = link->asked;
+    trip->seat = 0;
     if (trip->is_asking)
         xkv__put_command(&link->out, (const char *const[]){"ASKING", NULL});
-    int error = trip->ops->ask(trip, &link->out);
+    return trip->ops->ask(trip, &link->out);
+}
 
+void xkv__link_begin(xkv__link *link, xkv__trip *trip) {
+    size_t before = link->out.len;
+    int error = ask_along(link, trip);
+
+    trip->passes = trip->is_asking;
+    if (error == XKV__APART)
+        error = ask_apart(link, trip);
     if (error == XKV_OK)
         error = link->out.error;
     if (error != XKV_OK) {
         link->out.len = before;
         link->out.error = XKV_OK;
-        fail_trip(trip, error);
+        xkv__trip_fail(trip, error);
         return;
     }
     link->has_changed |= trip->changes;
@@ -142,11 +129,11 @@ void xkv__link_ask(xkv__link *link, xkv__trip *trip) {
     if (trip->deadline_ns != 0)
         link->has_guests = true;
     else
-        trip->deadline_ns = time_over(link);
+        trip->deadline_ns = xkv__link_time_over(link);
     trip->is_over = trip->is_sent_away = false;
     trip->next = NULL;
     if (!has_waiting(link) && may_send(link))
-        begin_trip(link, trip);
+        xkv__link_begin(link, trip);
     else if (trip->goes_first)
         xkv__trips_put_before(&link->again, &(xkv__trips){trip, trip});
     else
@@ -189,13 +176,12 @@ static xkv__trip *take_waiting(xkv__link *link) {
  * the other, it would do what is asked later and refuse what was asked before. */
 static void teach_again(xkv__link *link) {
     link->must_teach = false;
-    unsigned answers = xkv__lesson_prepare(&link->lesson, time_over(link));
-    begin_trip(link, &link->lesson);
+    unsigned answers = xkv__lesson_prepare(&link->lesson, xkv__link_time_over(link));
+    xkv__link_begin(link, &link->lesson);
     link->lesson.passes = answers - 1;
 }
 
 static void reconnect_later(xkv__link *link);
-static void settle(xkv__link *link, const char *why_not);
 
 /* Asks what has waited. */
 static void go_on(xkv__link *link) {
@@ -215,7 +201,7 @@ static void go_on(xkv__link *link) {
         else if (trip->is_sent_away)
             send_away(trip);
         else
-            begin_trip(link, trip);
+            xkv__link_begin(link, trip);
     }
 }
 
@@ -263,6 +249,13 @@ static void drop_connection(xkv__link *link) {
     xkv__reach_not_before(&link->reach, 0);
 }
 
+/* Whether all of its question was sent, with what others have added to it. */
+static bool is_sent(const xkv__link *link, const xkv__trip *trip) {
+    while (trip->next && trip->next->seat > 0)
+        trip = trip->next;
+    return trip->end <= link->sent;
+}
+
 /* What was not sent whole cannot have been done, and what changes nothing can be done again; of
  * the rest nobody knows. */
 static void lose_connection(xkv__link *link) {
@@ -271,12 +264,12 @@ static void lose_connection(xkv__link *link) {
     drop_connection(link);
     link->wait.is_over = link->lesson.is_over = true;
     link->under_way.first = NULL;
-    settle(link, "the connection ended before the replicas had it");
+    xkv__link_settle(link, "the connection ended before the replicas had it");
     for (xkv__trip *trip; (trip = xkv__trips_take(&lost));) {
         if (trip->is_over)
             trip->ops->free(trip);
-        else if (trip->changes && trip->end <= link->sent)
-            fail_trip(trip, unknown(link, cut_off));
+        else if (trip->changes && is_sent(link, trip))
+            xkv__trip_fail(trip, xkv__link_unknown(link, cut_off));
         else
             xkv__trips_append(&again, trip);
     }
@@ -310,97 +303,18 @@ void xkv__link_give_up(xkv__link *link) {
     give_back(link);
 }
 
-/* -- Replicas ------------------------------------------------------------------------------- */
-
-/* A change is answered, which is not passed on before enough replicas have it. */
-static void hold_answer(xkv__link *link, xkv__trip *trip, xkv_bytes reply) {
-    trip->answer_len = reply.len;
-    xkv__buffer_append(&link->answers, reply.data, reply.len);
-    xkv__trips_append(&link->held, trip);
-}
-
-/* So many have all that is held; or it is said why that is not known. */
-static void settle(xkv__link *link, const char *why_not) {
-    xkv__trips held = link->held;
-    size_t at = 0;
-
-    if (link->answers.error != XKV_OK)
-        why_not = "memory was short, so that the answer is lost";
-    link->held.first = NULL;
-    for (xkv__trip *trip; (trip = xkv__trips_take(&held));) {
-        xkv_bytes reply = {link->answers.data + at, trip->answer_len};
-        at += reply.len;
-        if (!why_not && !trip->is_over)
-            trip->ops->come_back(trip, XKV_OK, reply);
-        if (!why_not)
-            trip->ops->free(trip);
-        else
-            fail_trip(trip, trip->is_over ? XKV_OK : unknown(link, why_not));
-    }
-    link->answers.len = 0;
-    link->answers.error = XKV_OK;
-    keep_little(&link->answers);
-}
-
-static xkv__link *link_of_wait(const xkv__trip *wait) {
-    return (xkv__link *)(uintptr_t)((const char *)wait - offsetof(xkv__link, wait));
-}
-
-/* A quarter of the time that there is: a change may have to wait for the one before it, too. */
-static int ask_wait(const xkv__trip *wait, xkv__buffer *out) {
-    const xkv__link *link = link_of_wait(wait);
-    char replicas[24], wait_ms[24];
-
-    snprintf(replicas, sizeof replicas, "%lld", (long long)link->ops.replicas);
-    snprintf(wait_ms, sizeof wait_ms, "%lld", (long long)link->ops.reach.timeout_ms / 4 + 1);
-    xkv__put_command(out, (const char *const[]){"WAIT", replicas, wait_ms, NULL});
-    return out->error;
-}
-
-static void hear_wait(xkv__trip *wait, int error, xkv_bytes answer) {
-    xkv__link *link = link_of_wait(wait);
-    xkv__resp_cursor cursor = xkv__resp_cursor_on(answer);
-    char why[256];
-    int64_t count;
-
-    if (error == XKV_OK && !xkv__hear_number(&cursor, &count))
-        error = xkv__not_ours();
-    if (error != XKV_OK)
-        snprintf(why, sizeof why, "it is done, but not known to be on the replicas: %s",
-                 xkv__reason(error));
-    else
-        snprintf(why, sizeof why, "it is done, but only %lld of %lld replicas have it",
-                 (long long)count, (long long)link->ops.replicas);
-    settle(link, error == XKV_OK && count >= link->ops.replicas ? NULL : why);
-}
-
-static void forget_wait(xkv__trip *wait) {
-    link_of_wait(wait)->is_waiting = false;
-}
-
-static const xkv__trip_ops wait_ops = {
-    .ask = ask_wait, .come_back = hear_wait, .free = forget_wait};
-
-/* One at a time: what is sent meanwhile is for the next. */
-static void ask_replicas(xkv__link *link) {
-    link->has_changed = false;
-    link->is_waiting = true;
-    link->wait = (xkv__trip){.ops = &wait_ops, .deadline_ns = time_over(link)};
-    begin_trip(link, &link->wait);
-}
-
 /* -- Sending and receiving ------------------------------------------------------------------ */
 
 /* What was sent is of no use any more; but not to move much for little. */
 static void forget_sent(xkv__link *link) {
     xkv__buffer *out = &link->out;
 
-    if (link->out_at < out->len && link->out_at < KEEP)
+    if (link->out_at < out->len && link->out_at < XKV__KEEP)
         return;
     memmove(out->data, out->data + link->out_at, out->len - link->out_at);
     out->len -= link->out_at;
     link->out_at = 0;
-    keep_little(out);
+    xkv__keep_little(out);
 }
 
 bool xkv__link_send(xkv__link *link, xkv__watched *watched) {
@@ -409,7 +323,7 @@ bool xkv__link_send(xkv__link *link, xkv__watched *watched) {
     if (!is_connected(link))
         return false;
     if (link->has_changed && link->ops.replicas > 0 && !link->is_waiting)
-        ask_replicas(link);
+        xkv__link_ask_replicas(link);
     size_t left = link->out.len - link->out_at;
     if (left > 0) {
         xkv__fault fault = xkv__net.send(link->socket, link->out.data + link->out_at, left, &sent);
@@ -445,7 +359,7 @@ static void redirect_trip(xkv__link *link, xkv__trip *trip, xkv_bytes text) {
     int error = trip->ops->redirect(trip, text);
 
     if (error != XKV_OK && error != XKV__ASK_AGAIN) {
-        fail_trip(trip, error);
+        xkv__trip_fail(trip, error);
         return;
     }
     trip->is_sent_away = error == XKV_OK;
@@ -470,7 +384,7 @@ static void take_refusal(xkv__link *link, xkv__trip *trip, xkv_bytes text) {
         link->is_stale |= xkv__has_prefix(text, xkv_text("READONLY"));
         keep_refused(link, trip);
     } else {
-        fail_trip(trip, xkv__refusal(text));
+        xkv__trip_fail(trip, xkv__refusal(text));
     }
 }
 
@@ -502,31 +416,37 @@ static void take_answer(xkv__link *link, xkv__trip *trip, xkv_bytes reply) {
         link->pause_ns = 0;
     }
     if (trip->changes && link->ops.replicas > 0) {
-        hold_answer(link, trip, reply);
+        xkv__link_hold_answer(link, trip, reply);
         return;
     }
     trip->ops->come_back(trip, XKV_OK, reply);
     trip->ops->free(trip);
 }
 
-/* The first question is answered. */
+static void bring_back_one(xkv__link *link, xkv_bytes reply, const xkv__resp_item *item) {
+    xkv__trip *trip = xkv__trips_take(&link->under_way);
+
+    if (trip->is_over)
+        trip->ops->free(trip);
+    else if (item->kind != XKV__RESP_ERROR)
+        take_answer(link, trip, reply);
+    else
+        take_refusal(link, trip, item->text);
+}
+
+/* The first question is answered, and so are all that share it. */
 static void bring_back(xkv__link *link, xkv_bytes reply) {
-    xkv__trip *trip = link->under_way.first;
     xkv__resp_cursor cursor = xkv__resp_cursor_on(reply);
     xkv__resp_item item = {.kind = XKV__RESP_NULL};
 
-    if (trip->passes > 0) {
-        trip->passes--;
+    if (link->under_way.first->passes > 0) {
+        link->under_way.first->passes--;
         return;
     }
-    (void)xkv__trips_take(&link->under_way);
     (void)xkv__resp_next(&cursor, &item);
-    if (trip->is_over)
-        trip->ops->free(trip);
-    else if (item.kind != XKV__RESP_ERROR)
-        take_answer(link, trip, reply);
-    else
-        take_refusal(link, trip, item.text);
+    do
+        bring_back_one(link, reply, &item);
+    while (link->under_way.first && link->under_way.first->seat > 0);
 }
 
 /* Takes all replies that are whole; false: it is no server that speaks our language. */
@@ -548,7 +468,7 @@ static bool take_replies(xkv__link *link) {
     link->in.len -= begin;
     if (begin > 0 && link->in.len > 0)
         memmove(link->in.data, link->in.data + begin, link->in.len);
-    keep_little(&link->in);
+    xkv__keep_little(&link->in);
     return found == XKV__RESP_MORE;
 }
 
@@ -578,7 +498,7 @@ void xkv__link_receive(xkv__link *link, xkv__handle socket) {
 static bool is_stuck(const xkv__link *link, int64_t now) {
     const xkv__trip *trip = link->under_way.first;
 
-    while (trip && (trip->is_over || trip->end <= link->sent))
+    while (trip && (trip->is_over || is_sent(link, trip)))
         trip = trip->next;
     return trip && trip->deadline_ns <= now;
 }
@@ -596,7 +516,8 @@ static int64_t end_late(xkv__link *link, xkv__trips *list, bool sent, int64_t no
         if (trip->is_over)
             continue;
         if (trip->deadline_ns <= now) {
-            end_trip(trip, sent && trip->changes ? unknown(link, late) : unavailable(link));
+            end_trip(trip,
+                     sent && trip->changes ? xkv__link_unknown(link, late) : unavailable(link));
             continue;
         }
         next = lesser(next, trip->deadline_ns);
@@ -681,7 +602,7 @@ void xkv__link_free(xkv__link *link) {
         lose_connection(link);
     xkv__trips_put_before(&link->again, &link->refused);
     for (xkv__trip *trip; (trip = take_waiting(link));)
-        fail_trip(trip, unavailable(link));
+        xkv__trip_fail(trip, unavailable(link));
     xkv__free(link->reason);
     xkv__buffer_free(&link->out);
     xkv__buffer_free(&link->in);

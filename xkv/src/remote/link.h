@@ -22,6 +22,9 @@
  * those of XKV_ERROR_MAP, never seen by users. */
 enum { XKV__ELSEWHERE = -102 };
 
+/* Of ask_along: it is to be a question of its own. */
+enum { XKV__APART = -103 };
+
 /* A question, which lies in what it is for. What is below is the link's. */
 typedef struct xkv__trip {
     const struct xkv__trip_ops *ops;
@@ -34,6 +37,7 @@ typedef struct xkv__trip {
 
     struct xkv__trip *next;
     uint64_t end;    /* where its bytes end, in all that the link was ever asked */
+    unsigned seat;   /* so many before it share its question, and have its answer */
     bool is_over;    /* nobody waits for its answer any more */
     unsigned passes; /* so many answers are to come that are not its own */
     bool is_sent_away;
@@ -43,6 +47,12 @@ typedef struct xkv__trip {
 typedef struct xkv__trip_ops {
     /* Appends the question: XKV_OK, or an error with its reason, and the trip is over with it. */
     int (*ask)(const xkv__trip *trip, xkv__buffer *out);
+
+    /* Adds the question to that of another trip of the same operations, which is the last in out
+     * and begins there at a place: each then gets the answer to both. As ask; or XKV__APART.
+     * NULL: so it is always. */
+    int (*ask_along)(const xkv__trip *trip, const xkv__trip *other, size_t begins,
+                     xkv__buffer *out);
 
     /* What has come of it: XKV_OK and the answer, one whole reply that is no error; or an error
      * with its reason. It may be asked again, as a new question. */

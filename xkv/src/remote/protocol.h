@@ -68,8 +68,9 @@ typedef struct xkv__exchange {
                                    XKV__ASK_AGAIN text that means the same, which lies in kept */
     xkv__buffer kept;
     struct xkv__spread *spread; /* of what more than one partition is asked, spread.h; or NULL */
-    int error;                  /* why it cannot be asked */
-    bool has_changed;           /* a step before this one has changed something */
+    unsigned seat; /* so many exchanges that were asked with it have their answer before its own */
+    int error;     /* why it cannot be asked */
+    bool has_changed; /* a step before this one has changed something */
 } xkv__exchange;
 
 /* All of a new exchange; ended by xkv__exchange_end. */
@@ -93,6 +94,15 @@ typedef struct xkv__answers {
  * XKV_E_STORE_FULL), and nothing is appended. */
 int xkv__ask(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigned partition,
              bool whole, xkv__buffer *out);
+
+/* Whether one can be asked in the same question as another, both in one partition. They have one
+ * answer then, in which each has a seat: its number among them, from 0. */
+bool xkv__may_share(const xkv__exchange *one, const xkv__exchange *other);
+
+/* Adds to a question that begins at a place of what is sent, and ends there: what another adds
+ * that may share it. Returns as xkv__ask. */
+int xkv__ask_along(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigned partition,
+                   size_t begins, xkv__buffer *out);
 
 /* Makes the answers of all that were asked the call's reply.
  * XKV_OK; an error with its reason; or XKV__ASK_AGAIN: there is another step, or what is

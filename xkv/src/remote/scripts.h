@@ -353,9 +353,10 @@ static const struct script {
     "return call('HEXISTS',K[1],A[2])\n",
     "d062609cc2fefb05a66782be21ed293151fa6d8c"},
     [SCRIPT_SET] = {
-    TEXT_CALL TEXT_THERE TEXT_STORE
-    "store(A[2],A[3])\nreturn 1\n",
-    "90b88a853701d08885e5fb08e1ee523e8414c24e"},
+    TEXT_CALL TEXT_THERE
+    "if call('HSET',K[1],unpack(ARGV,2))>0 then\nfor i=2,#ARGV,2 do\ncall('ZADD',K[2],0,A[i])\n"
+    "end\nend\nreturn 1\n",
+    "345fdb323b31f465760861f0fd24752b1cc070ff"},
     [SCRIPT_SET_IF_ABSENT] = {
     TEXT_CALL TEXT_THERE
     "if call('HSETNX',K[1],A[2],A[3])==0 then\nreturn 0\nend\ncall('ZADD',K[2],0,A[2])\n"

@@ -304,6 +304,18 @@ static int ask_leg(const xkv__trip *trip, xkv__buffer *out) {
     return xkv__ask(order->traffic->dialect, &order->exchange, leg->tour.partition, false, out);
 }
 
+static int ask_leg_along(const xkv__trip *trip, const xkv__trip *other, size_t begins,
+                         xkv__buffer *out) {
+    const struct leg *leg = leg_of(trip), *with = leg_of(other);
+    const struct order *order = leg->order;
+
+    if (order->legs || with->order->legs || leg->tour.partition != with->tour.partition ||
+        !xkv__may_share(&order->exchange, &with->order->exchange))
+        return XKV__APART;
+    return xkv__ask_along(order->traffic->dialect, &order->exchange, leg->tour.partition, begins,
+                          out);
+}
+
 static struct leg *leg_in(struct order *order, unsigned partition) {
     return order->legs ? &order->legs[partition] : &order->one;
 }
@@ -442,6 +454,7 @@ static void come_back(xkv__trip *trip, int error, xkv_bytes answer) {
     if (error == XKV_OK && is_alone(order)) {
         answers.from = order->asked;
         answers.of[leg->tour.partition] = answer;
+        order->exchange.seat = trip->seat;
         take_answers(order, &answers);
         return;
     }
@@ -461,7 +474,8 @@ static int redirect_leg(xkv__trip *trip, xkv_bytes text) {
     return xkv__nodes_redirect(leg->order->traffic->nodes, &leg->tour, text);
 }
 
-static const struct xkv__trip_ops leg_ops = {ask_leg, come_back, free_leg, redirect_leg};
+static const struct xkv__trip_ops leg_ops = {ask_leg, ask_leg_along, come_back, free_leg,
+                                             redirect_leg};
 
 /* -- The work ---------------------------------------------------------------------------- */
 

@@ -3,9 +3,13 @@
 -- @script exists
 return redis.call('HEXISTS', KEYS[1], ARGV[2])
 
--- @script set needs store
--- value
-store(ARGV[2], ARGV[3])
+-- @script set
+-- value; and any number of keys and values of others that are set in the same step
+if redis.call('HSET', KEYS[1], unpack(ARGV, 2)) > 0 then
+  for i = 2, #ARGV, 2 do
+    redis.call('ZADD', KEYS[2], 0, ARGV[i])
+  end
+end
 return 1
 
 -- @script set_if_absent
