@@ -144,6 +144,7 @@ step "BoltDB files" bolt_tests
 step "k6 tests" js_tests
 step "examples" tests/examples.sh ./k6
 step "README scripts" tests/readme.sh ./k6
+step "release" tests/dist/native.sh
 step "types" tests/types/check.sh
 step "check" scripts/check.sh
 finish

@@ -53,7 +53,7 @@ install -m 644 tests/dist/try.js "$root/home/try.js"
 
 # k6, twice on one file, and the tool.
 run k6 version >"$work/version"
-grep -q "k6/x/kv v$(version)" "$work/version" || fail "$(cat "$work/version")"
+grep -q " v$(version)[+,].* k6/x/kv" "$work/version" || fail "$(cat "$work/version")"
 for n in 1 2; do
     run k6 run --quiet --no-color --address= --no-usage-report -e RUN=$n /home/try.js >"$work/out" 2>&1 &&
         grep -q "run $n: all is well" "$work/out" || { cat "$work/out"; fail "run $n failed"; }
