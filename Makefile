@@ -342,7 +342,7 @@ $(LMDB_OBJECTS:build/lmdb/%=build/dist/$1/lmdb/%): build/lmdb/names.h
 
 build/dist/$1/bin/xkv: $(patsubst %.c,build/dist/$1/%.o,$(SOURCES) $(wildcard cli/*.c)) $(LMDB_OBJECTS:build/lmdb/%=build/dist/$1/lmdb/%)
 	@mkdir -p $$(@D)
-	@$$(CC) -O2 -s $(if $(filter linux_%,$1),-static) -o $$@ $$^ -lpthread
+	@$$(CC) -O2 -s $(if $(filter linux_%,$1),-static) -o $$@ $$^ $(if $(filter windows_%,$1),-lws2_32 -ladvapi32 -lshell32,-lpthread)
 endef
 DIST_ALL := $(shell sed -n 's/^readonly ALL_TARGETS=(\(.*\))$$/\1/p' scripts/dist-about.sh)
 $(foreach t,$(DIST_ALL),$(eval $(call dist,$t)))

@@ -41,23 +41,29 @@ take() {
     done
 }
 
+# Each folder that may have some, and where they go.
+folders() {
+    awk -F '\t' '{
+        name = $1 ($2 == "." ? "" : "@" $2)
+        folder = $4
+        do {
+            rest = substr(folder, length($3) + 1)
+            print folder "\t" name rest
+            sub("/[^/]*$", "", folder)
+        } while (rest != "")
+    }' <<<"$modules" | sort -u
+}
+
 mkdir -p "$out"
 modules=$(packages | sed '/^$/d' | sort -u)
 [[ -n $modules ]]
-while IFS=$'\t' read -r module version top folder; do
-    name=$module@$version
-    [[ $version == . ]] && name=$module
-    while :; do
-        rest=${folder#"$top"}
-        take "$folder" "$out/$name$rest"
-        [[ -n $rest ]] || break
-        folder=${folder%/*}
-    done
-done <<<"$modules"
+while IFS=$'\t' read -r folder name; do
+    take "$folder" "$out/$name"
+done < <(folders)
 
-take "$(go env GOROOT)" "$out/go-$(go env GOVERSION)"
+take "$(go env GOROOT)" "$out/go@$(go env GOVERSION)"
 zig=$(dirname "$(compiler_path)")
-take "$zig" "$out/zig"
+take "$zig" "$out/zig@$("$(compiler_path)" version)"
 case $target in
 linux_*) take "$zig/lib/libc/musl" "$out/musl" ;;
 windows_*) take "$zig/lib/libc/mingw" "$out/mingw-w64" ;;
@@ -78,7 +84,7 @@ while IFS=$'\t' read -r module version; do
         missing+=" $name"
     fi
 done <<<"$names"
-for name in "go-$(go env GOVERSION)" zig; do
+for name in "go@$(go env GOVERSION)" "zig@$("$(compiler_path)" version)"; do
     [[ -d $out/$name ]] || missing+=" $name"
 done
 [[ $target != linux_* || -d $out/musl ]] || missing+=" musl"
