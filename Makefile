@@ -8,6 +8,7 @@ CC           ?= cc
 PREFIX       ?= /usr/local
 CRASH_CYCLES ?= 200
 FUZZ_SECONDS ?= 60
+FAULTS       ?= 500
 
 # Where C programs have LMDB from: module, the sources of the Go module that k6 is built with;
 # system; or a folder with the sources. See scripts/lmdb.sh.
@@ -205,10 +206,11 @@ build/servers/clock.so: tests/servers/clock.c
 	@$(CC) -std=c11 -D_DEFAULT_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
 
 define beside
-build/release/%.$1: build/release/% build/servers/clock.so
-	@scripts/quietly.sh "$1 $$*" scripts/servers.sh run $1 -- $$<
+build/$2/%.$1: build/$2/% build/servers/clock.so
+	@scripts/quietly.sh "$3$1 $$*" scripts/servers.sh run $1 -- $$(RUN_$2) $$<
 endef
-$(foreach k,redis valkey cluster valkey-cluster replica sentinel,$(eval $(call beside,$k)))
+$(foreach k,redis valkey cluster valkey-cluster replica sentinel,$(eval $(call beside,$k,release,)))
+$(foreach f,asan tsan,$(foreach k,redis cluster,$(eval $(call beside,$k,$f,$f ))))
 
 # The same with stores of several partitions: beside cluster-3 they have three.
 define spread
@@ -222,9 +224,27 @@ $(foreach k,$(SPREAD_KINDS),$(eval $(call spread,$k)))
 .PHONY: servers
 servers: $(foreach k,$(SERVER_KINDS),$(patsubst %,build/release/%.$k,$(SERVER_PROGRAMS)))
 servers: $(foreach k,$(SPREAD_KINDS),$(patsubst %,build/release/%.$k,$(SERVER_PROGRAMS)))
-servers: $(patsubst %,build/release/faults/servers_memory.%,$(filter redis redis-3,$(SERVER_KINDS) $(SPREAD_KINDS)))
+servers: $(patsubst %,build/release/faults/servers_memory.%,$(filter redis redis-3 cluster,$(SERVER_KINDS) $(SPREAD_KINDS)))
+servers: $(if $(filter cluster,$(SERVER_KINDS)),build/release/faults/servers_memory.sentinel)
 servers: $(patsubst %,build/release/faults/sharing.%,$(filter redis,$(SERVER_KINDS)))
 servers: $(patsubst %,build/release/faults/servers.%,$(filter redis valkey,$(SERVER_KINDS))) ## C tests of stores on servers (SERVER_KINDS="redis valkey cluster")
+
+# Under the sanitizers: those that have a server, or are one, of their own, and some beside one.
+SANITIZED_ALONE  = $(addprefix faults/,server_faults redirects strangers names replicas cluster) \
+                   conformance/partitions
+SANITIZED_BESIDE = $(addsuffix .redis,$(SERVER_PROGRAMS) faults/servers faults/sharing) \
+                   conformance/differential.cluster
+.PHONY: servers-asan servers-tsan
+servers-asan: ## many of them under AddressSanitizer and UBSan
+servers-tsan: ## many of them under ThreadSanitizer
+servers-asan servers-tsan: servers-%:
+	@$(MAKE) --no-print-directory --keep-going $(addsuffix .run,$(addprefix build/$*/,$(SANITIZED_ALONE))) \
+	    $(addprefix build/$*/,$(SANITIZED_BESIDE))
+
+.PHONY: server-faults
+server-faults: export XKV_FAULTS = $(FAULTS)
+server-faults: export TEST_TIMEOUT = $(shell echo $$((900 + 5 * $(FAULTS))))
+server-faults: build/release/faults/server_faults.run ## what becomes of commands when servers and connections fail (FAULTS=500)
 
 # What takes as long as one asks for is given that long before it counts as hanging.
 .PHONY: crash
@@ -243,6 +263,8 @@ fuzz: $(call runs,fuzz,$(call programs,fuzz)) ## feed random input to the parser
 .PHONY: long
 long: export XKV_DRAWS = 1000
 long: export XKV_OPERATIONS = 1000000
+long: export TEST_TIMEOUT = 7200
+long: $(addprefix build/release/conformance/differential.,redis cluster-3)
 long: $(call runs,release,conformance/uniformity conformance/differential) ## what chance chooses, by a million draws; a million random operations per backend
 
 .PHONY: linear
@@ -421,6 +443,27 @@ build/bench/k6-redis: bench/redis/go.mod bench/redis/go.sum bench/redis/main.go
 build/bench/callers: bench/redis/go.mod bench/redis/go.sum $(wildcard bench/redis/callers/*.go)
 	@mkdir -p $(@D)
 	cd bench/redis && go build -o ../../$@ ./callers
+
+# --- Documents ---------------------------------------------------------------------
+
+SITE_TOOLS = build/site-tools
+
+.PHONY: site
+site: setup-site ## make build/site of the documents: pages that can be searched
+	@scripts/docs.py pages build/site-pages
+	@NO_MKDOCS_2_WARNING=1 $(SITE_TOOLS)/bin/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
+	@scripts/docs.py site build/site
+	@echo "build/site/index.html; to search, too: python3 -m http.server --directory build/site"
+
+.PHONY: setup-site
+setup-site: $(SITE_TOOLS)/done ## install what make site needs, into build/site-tools
+
+$(SITE_TOOLS)/done: docs/site/requirements.txt
+	@scripts/setup.sh site
+	@rm -rf $(SITE_TOOLS)
+	@python3 -m venv $(SITE_TOOLS)
+	@$(SITE_TOOLS)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
 
 .PHONY: clean
 clean: ## remove what was built

@@ -434,6 +434,16 @@ declare module "k6/x/kv" {
   /** Options of {@link KV.popNext}. */
   export interface PopNextOptions extends PrefixOptions, WaitOptions {}
 
+  /** Options of {@link KV.next}. */
+  export interface NextOptions {
+    /** Only keys that start with it; not empty. */
+    prefix: string;
+    /** The key that holds the key handed out last. It may not start with the prefix. */
+    position: string;
+    /** Whether the first entry comes behind the last. Default: false. */
+    cycle?: boolean | null;
+  }
+
   /** Options of {@link KV.popRandomMany}. */
   export interface PopRandomManyOptions extends PrefixOptions {
     /** How many entries at most: 1 to 1,000,000. */
@@ -1519,6 +1529,23 @@ declare module "k6/x/kv" {
     nextCircular<T extends Stored<S> = Stored<S>>(
       options?: PrefixOptions | null,
     ): Promise<Entry<T> | null>;
+
+    /**
+     * Hands out the keys in order, each once, for all virtual users together. How far
+     * that has come is the value of a key, the position: on disk and on servers the
+     * next run goes on there. Set it to a key to go on behind that; delete it to begin
+     * anew. The keys stay; whether they are claimed does not matter.
+     *
+     * @param options - Of which keys, where the position is, and whether it begins
+     *   anew behind the last.
+     * @returns The first entry behind the position, which moves there; null at the end.
+     *
+     * @example
+     * ```js
+     * const row = await kv.next({ prefix: "row:", position: "rows done" });
+     * ```
+     */
+    next<T extends Stored<S> = Stored<S>>(options: NextOptions): Promise<Entry<T> | null>;
 
     /**
      * Picks many keys at random, in random order.

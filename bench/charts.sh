@@ -16,4 +16,5 @@ keys=$(python3 -c 'import json, sys
 rows = json.load(open(sys.argv[1], encoding="utf-8"))["rows"]
 print(format(next(row["keys"] for row in rows if row["part"] == "million"), ","))' "$results")
 gnuplot -e "data='$data'; out='docs/images'; keys='$keys'" bench/charts.gp
-echo "docs/images: calls.svg steps.svg group-commit.svg memory.svg"
+bench/glance.py
+echo "docs/images: at-a-glance.svg calls.svg steps.svg group-commit.svg memory.svg"

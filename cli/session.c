@@ -16,6 +16,7 @@ static const struct {
     {"the column that includeKey writes; leave one of them out", "which --no-key leaves out"},
     {", by redis.passwordEnv, or in the url", ", or in the URL"},
     {"open it with that", "give that with --serialization"},
+    {", and who only reads makes none", "; --name tells which, and xkv set makes one"},
 };
 
 /* Prints a message of the library in the words of this tool. */
@@ -77,6 +78,7 @@ static void lead_to_server(xkv_options *options, const struct call *call, const 
     options->backend = XKV_BACKEND_REDIS;
     options->path = NULL;
     options->url = strcmp(url, "redis:") == 0 ? NULL : url;
+    options->redis_partitions = XKV_ANY;
     if (has(call, OPTION_WAIT))
         options->redis_timeout_ms = options->timeout_ms;
 }
@@ -154,7 +156,8 @@ int session_open(struct session *session, const struct call *call, enum purpose 
     int code = purpose == CHANGING ? must_exist(call) : DONE;
 
     begin(session, call);
-    session->is_new = purpose == CREATING && !can_be_read(call->words[0]);
+    session->is_new =
+        purpose == CREATING && !is_on_server(call->words[0]) && !can_be_read(call->words[0]);
     return code == DONE ? open_with(session, &options) : code;
 }
 

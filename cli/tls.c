@@ -190,7 +190,14 @@ static bool shake_hands(struct tunnel *tunnel, char *message, size_t size) {
         if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
             break;
         if (!await_far(tunnel, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT))
-            return say(message, size, "cannot connect through TLS", "the server did not answer");
+            return say(message, size, "cannot connect through TLS",
+                       "the server has not answered in TLS: if it does not speak it, let the url "
+                       "begin with redis://");
+    }
+    if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_WRONG_VERSION_NUMBER) {
+        tunnel->is_final = true;
+        return say(message, size, "cannot connect through TLS",
+                   "the server does not speak TLS: let the url begin with redis://");
     }
     long verified = SSL_get_verify_result(tunnel->ssl);
     tunnel->is_final = verified != X509_V_OK;

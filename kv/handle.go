@@ -42,7 +42,7 @@ func (i *instance) newHandle(options xkv.Options, settings []xkv.Setting) *handl
 // open opens the store of an object. It may turn out to be one that the virtual
 // user has a handle on already.
 func (kv *kvObject) open() error {
-	store, err := xkv.Open(kv.settings)
+	store, err := kv.root.opener.open(kv.instance, kv.settings)
 	if err != nil {
 		return err
 	}

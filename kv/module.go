@@ -23,6 +23,7 @@ type (
 		methods []*method
 		groups  map[string]bool // of options: "disk", "memory", …
 		turns   atomic.Int64    // ended by all virtual users
+		opener  opener
 
 		firstUse sync.Once
 		mu       sync.Mutex

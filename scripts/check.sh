@@ -45,6 +45,12 @@ clang_warnings() { warnings clang; }
 layers() { scripts/shape.sh layers; }
 file_lengths() { scripts/shape.sh file_lengths; }
 
+# Links, names and times in the documents, and the chart that is drawn of one of their tables. What
+# looks for them first finds what was planted.
+documents() {
+    tests/docs/planted_test.py && scripts/docs.py check && bench/glance.py --check
+}
+
 # What a build compiles is what the scripts of servers say.
 lua_header() { scripts/lua.sh --check; }
 
@@ -154,7 +160,8 @@ fi
 
 # As many at once as there are processors, the longest first.
 readonly checks=(gcc_warnings clang_warnings exported_symbols build_without_cgo no_extensions clang_format go_format
-    system_headers lmdb_header cplusplus_header layers file_lengths lua_header no_replace versions)
+    system_headers lmdb_header cplusplus_header layers file_lengths lua_header documents
+    no_replace versions)
 
 told=$(mktemp)
 trap 'rm -f "$told"' EXIT

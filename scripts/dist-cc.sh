@@ -22,7 +22,7 @@ shift
 # What macOS programs are linked with, see dist-stubs.sh.
 stubs=()
 if [[ $system == darwin && -d $root/build/dist/stubs ]]; then
-    stubs=("-F$root/build/dist/stubs" "-L$root/build/dist/stubs")
+    stubs=("-F$root/build/dist/stubs" "-L$root/build/dist/stubs" -idirafter "$root/build/dist/stubs/include")
 fi
 
 exec "${ZIG:-$root/build/tools/zig/ziglang/zig}" cc -target "$triple" ${stubs[@]+"${stubs[@]}"} "$@"

@@ -33,7 +33,20 @@ exports:
 END
 }
 
+# One header is missing, too: a module that k6 has asks for it, and uses this of it.
+header() {
+    mkdir -p "$out/include/mach"
+    cat >"$out/include/mach/mach_vm.h" <<'END'
+#include <mach/vm_region.h>
+#include <mach/vm_types.h>
+extern kern_return_t mach_vm_region(vm_map_read_t task, mach_vm_address_t *address, mach_vm_size_t *size,
+                                    vm_region_flavor_t flavor, vm_region_info_t info,
+                                    mach_msg_type_number_t *count, mach_port_t *object);
+END
+}
+
 rm -rf "$out"
+header
 all=$(imports)
 for library in $(cut -d ' ' -f 1 <<<"$all" | sort -u); do
     name=$(basename "$library")
@@ -43,7 +56,7 @@ for library in $(cut -d ' ' -f 1 <<<"$all" | sort -u); do
     esac
     awk -v library="$library" '$1 == library { print $2 }' <<<"$all" | stub "$library" "$file"
 done
-compgen -G "$out/*" >/dev/null || {
+compgen -G "$out/*.framework" >/dev/null || {
     echo "dist-stubs.sh: Go's sources name no library of macOS" >&2
     exit 1
 }

@@ -6,8 +6,9 @@
 #   scripts/setup.sh test     that, and what the tests need; servers, where they can be had
 #   scripts/setup.sh bench    what building and measuring need
 #   scripts/setup.sh dist     what make dist needs: the cross compiler, in build/tools
-#   scripts/setup.sh dist-test   that, and what tries releases: an arm64 machine, containers
+#   scripts/setup.sh dist-test   that, and what tries them: a machine with another processor, containers
 #   scripts/setup.sh check    installs nothing: fails if building needs more
+#   scripts/setup.sh site     what making the site of the documents needs
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -46,6 +47,10 @@ want_for_build() {
     want build-essential gcc header stdio.h
 }
 
+want_for_site() {
+    want python3-venv python3 python3 -c 'import ensurepip, venv'
+}
+
 want_for_test() {
     want libcmocka-dev cmocka header cmocka.h
     want libxxhash-dev xxhash header xxhash.h
@@ -65,9 +70,10 @@ want_for_bench() {
 
 # Compilers for all systems are one package of Python's; nothing outside of build/ changes.
 readonly ZIG_VERSION=0.17.1
+has_pip() { python3 -m pip --version >/dev/null 2>&1; }
 want_for_dist() {
     want python3 python3 have python3
-    want python3-pip python3 python3 -m pip --version
+    want python3-pip python3 has_pip
 }
 # What is not there is not tried, and said; so none of these is a must.
 get_trials() {
@@ -147,6 +153,10 @@ check)
         exit 1
     fi
     ;;
+site)
+    want_for_site
+    install_missing
+    ;;
 build)
     want_for_build
     install_missing
@@ -174,7 +184,7 @@ dist | dist-test)
     [[ $1 == dist ]] || get_trials
     ;;
 *)
-    echo "usage: scripts/setup.sh build|test|bench|dist|dist-test|check" >&2
+    echo "usage: scripts/setup.sh build|site|test|bench|dist|dist-test|check" >&2
     exit 2
     ;;
 esac

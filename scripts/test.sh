@@ -110,18 +110,26 @@ bolt_tests() {
 }
 
 # Stores on servers: the C tests that are about no files, and linearizability. All of them beside
-# one server, some beside the others; the differential test with fewer operations than by itself.
+# one server, some beside the others; the differential test with fewer operations than by itself;
+# and a few under the sanitizers (make servers-asan servers-tsan: all of them).
 server_tests() {
     local kind status=0 some="claims single many order differential"
     export XKV_OPERATIONS=${XKV_OPERATIONS:-20000}
     "${make[@]}" "--jobs=$jobs" servers SERVER_KINDS=redis SPREAD_KINDS= || status=1
     "${make[@]}" "--jobs=$jobs" servers SERVER_KINDS="valkey cluster" SPREAD_KINDS=cluster-3 \
         SERVER_PROGRAMS="$(printf 'conformance/%s ' $some)" || status=1
+    XKV_FAULTS=${XKV_FAULTS:-21} "${make[@]}" "--jobs=$jobs" servers-asan servers-tsan \
+        SANITIZED_ALONE=faults/server_faults \
+        SANITIZED_BESIDE="$(printf 'conformance/%s.redis ' order waiting differential)" || status=1
     for kind in redis cluster; do
         scripts/quietly.sh "$kind linear" scripts/servers.sh run "$kind" -- \
             go test -count=1 -v -run Linearizable ./tests/linear || status=1
     done
     return "$status"
+}
+
+c_examples() {
+    c_tests examples-c examples/c && tests/examples-c.sh
 }
 
 tool_tests() {
@@ -137,7 +145,7 @@ step "servers (redis, valkey, cluster)" server_tests
 step "formats, beside Python's and Node.js's" tests/formats/oracle.sh
 step "crash tests" c_tests crash tests/crash
 jobs=$processors step "fuzzing, 20 s each" c_tests fuzz tests/fuzz
-step "C examples" c_tests examples-c examples/c
+step "C examples" c_examples
 step "go vet" go vet ./...
 step "Go tests" go_tests
 step "BoltDB files" bolt_tests
@@ -146,5 +154,6 @@ step "examples" tests/examples.sh ./k6
 step "README scripts" tests/readme.sh ./k6
 step "release" tests/dist/native.sh
 step "types" tests/types/check.sh
+step "site" "${make[@]}" site
 step "check" scripts/check.sh
 finish

@@ -9,15 +9,11 @@
 #ifndef XKV_TESTS_PROXY_H
 #define XKV_TESTS_PROXY_H
 
-#include "support.h"
+#include "sockets.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/socket.h>
 
 enum direction { TO_SERVER, TO_CLIENT };
 
@@ -30,6 +26,7 @@ struct rule {
     uint64_t after;    /* bytes of that direction, since the rule was set */
     bool byte_by_byte; /* each in a packet of its own */
     unsigned delay_ms; /* of each piece to the client */
+    bool repeats;      /* each piece to the server goes there twice, as no network does it */
 };
 
 struct proxy {
@@ -50,49 +47,6 @@ struct relay {
     struct proxy *proxy;
     int ends[2]; /* whom it reads to send TO_SERVER, and TO_CLIENT */
 };
-
-/* -- Sockets ---------------------------------------------------------------------- */
-
-static inline int socket_to(uint16_t port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    MUST(fd >= 0);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        close(fd);
-        return -1;
-    }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return fd;
-}
-
-/* Listens on a free port of the loopback interface. */
-static inline int listen_somewhere(uint16_t *port) {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    MUST(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
-    MUST(listen(fd, 64) == 0);
-    MUST(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
-
-static inline bool send_all(int fd, const void *data, size_t size) {
-    const char *at = data;
-
-    while (size > 0) {
-        ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
-        if (sent <= 0)
-            return false;
-        at += sent;
-        size -= (size_t)sent;
-    }
-    return true;
-}
 
 /* -- Carrying ---------------------------------------------------------------------- */
 
@@ -115,14 +69,23 @@ static inline size_t proxy_allows(struct proxy *proxy, enum direction direction,
     return size;
 }
 
+static inline struct rule rule_now(struct proxy *proxy) {
+    pthread_mutex_lock(&proxy->lock);
+    struct rule rule = proxy->rule;
+    pthread_mutex_unlock(&proxy->lock);
+    return rule;
+}
+
 static inline bool carry_bytes(struct relay *relay, enum direction direction, const char *data,
                                size_t size) {
-    const struct rule *rule = &relay->proxy->rule;
+    const struct rule rule = rule_now(relay->proxy);
     int to = relay->ends[!direction];
 
-    if (direction == TO_CLIENT && rule->delay_ms > 0)
-        usleep(rule->delay_ms * 1000);
-    if (!rule->byte_by_byte)
+    if (direction == TO_CLIENT && rule.delay_ms > 0)
+        usleep(rule.delay_ms * 1000);
+    if (direction == TO_SERVER && rule.repeats && !send_all(to, data, size))
+        return false;
+    if (!rule.byte_by_byte)
         return send_all(to, data, size);
     for (size_t i = 0; i < size; i++) {
         if (!send_all(to, data + i, 1))

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # readme.sh K6 [FILE...]: runs every js block of README.md and of the pages for scripts in
 # docs/ as a k6 script of its own, each in a new directory, and those of MACHINES.md beside
-# a server. A block that is marked "js fragment" is put into a script first.
+# a server. A block that is marked "js fragment" is put into a script first. One that begins
+# with "// beside: ARGUMENTS" is run a second time, with these, while it runs.
 set -uo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -31,6 +32,27 @@ extract() {
     ' "$1"
 }
 
+# run_both NAME SCRIPT: by itself, and beside that, once it has had a second to begin.
+run_both() {
+    local name=$1 script=$2 beside=() first status=0
+    IFS=' ' read -r -a beside < <(sed -n '1s,^// beside: ,,p' "$script")
+    if ((${#beside[@]} == 0)); then
+        run_script "$k6" "$name" "$script"
+        return
+    fi
+    run_script "$k6" "$name" "$script" &
+    first=$!
+    sleep 1
+    K6_NO_USAGE_REPORT=true "$k6" run --quiet --no-color "${beside[@]}" "$script" >beside.log 2>&1 ||
+        status=$?
+    if ((status != 0)) || ! kill -0 "$first" 2>/dev/null; then
+        echo "    FAILED  $name, beside itself: exit status $status, or the first had ended"
+        sed 's/^/    | /' beside.log
+        status=1
+    fi
+    wait "$first" && return "$status"
+}
+
 failures=0
 if ((${#files[@]} == 0)); then
     files=(README.md docs/API.md docs/GUIDE.md docs/MIGRATION.md)
@@ -48,7 +70,7 @@ for file in "${files[@]}"; do
         found=$((found + 1))
         line=$(basename "$script" .js)
         mkdir -p "$dir/run"
-        (cd "$dir/run" && run_script "$k6" "$file, line $((10#$line))" "$script") ||
+        (cd "$dir/run" && run_both "$file, line $((10#$line))" "$script") ||
             failures=$((failures + 1))
         rm -rf "$dir/run"
     done

@@ -133,8 +133,10 @@ static inline void remove_tree(const char *path) {
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* First thing in main. */
+/* First thing in main. XKV_TEST=name* runs only such cases. */
 static inline void test_begin(char *const argv[]) {
+    if (getenv("XKV_TEST"))
+        cmocka_set_test_filter(getenv("XKV_TEST"));
     setvbuf(stdout, NULL, _IOLBF, 0);
     test.program = argv[0];
     test.seed = seed_of_run();

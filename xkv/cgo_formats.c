@@ -6,5 +6,6 @@
 #include "src/formats/foreign.c"
 #include "src/formats/json_text.c"
 #include "src/formats/jsonl.c"
+#include "src/formats/position.c"
 #include "src/formats/reader.c"
 #include "src/formats/rows.c"

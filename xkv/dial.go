@@ -103,17 +103,43 @@ func (d *dial) connect() (*tls.Conn, error) {
 	}
 	end, cancel := context.WithTimeout(context.Background(), d.timeout)
 	defer cancel()
-	far, err := (&tls.Dialer{Config: config}).DialContext(end, "tcp", net.JoinHostPort(d.host, d.port))
+	far, err := (&net.Dialer{}).DialContext(end, "tcp", net.JoinHostPort(d.host, d.port))
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect through TLS: %w", err)
 	}
-	return far.(*tls.Conn), nil
+	through := tls.Client(far, config)
+	if err := through.HandshakeContext(end); err != nil {
+		_ = far.Close()
+		return nil, fmt.Errorf("cannot connect through TLS: %w%s", err, advice(err))
+	}
+	return through, nil
+}
+
+// advice is what there is to do about a handshake that has failed. A server without TLS takes what
+// it is told for the beginning of a command, and waits for the rest.
+func advice(err error) string {
+	var noTLS tls.RecordHeaderError
+	switch {
+	case errors.As(err, &noTLS):
+		return "; the server does not speak TLS: let the url begin with redis://"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return "; the server has not answered in TLS: if it does not speak it, let the url begin with redis://"
+	}
+	return ""
+}
+
+// name is what the server's certificate has to be for.
+func (d *dial) name() string {
+	if d.serverName != "" {
+		return d.serverName
+	}
+	return d.host
 }
 
 func (d *dial) config() (*tls.Config, error) {
 	config := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
-		ServerName:         d.serverName,
+		ServerName:         d.name(),
 		InsecureSkipVerify: d.insecure, // #nosec G402 -- the option redis.tls.insecure says so
 	}
 	if d.ca != "" {

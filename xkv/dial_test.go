@@ -125,9 +125,52 @@ func TestTLSTakesTooLong(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	defer silent.Close()
+	wantTimeout(t, silent.Addr().String(), "redis://")
+}
+
+// wantTimeout wants a connection through TLS to fail after its time, and at most a tenth of it later.
+func wantTimeout(t *testing.T, address, words string) {
+	t.Helper()
+	const timeout = 2 * time.Second
 	began := time.Now()
-	_, err = openAt(silent.Addr().String(), xkv.Setting{Name: "redis.timeout", Value: 500.0})
-	if err == nil || time.Since(began) > 20*time.Second {
+	_, err := openAt(address, xkv.Setting{Name: "redis.timeout", Value: timeout.String()})
+	took := time.Since(began)
+	if err == nil || !strings.Contains(err.Error(), words) {
+		t.Errorf("%v, want %q", err, words)
+	}
+	if took < timeout-timeout/20 || took > timeout+timeout/10 {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// A server without TLS takes what it is told for the beginning of a command.
+func TestTLSToAServerWithout(t *testing.T) {
+	wantTimeout(t, redistest.Plain(t, redistest.Start(t)), "if it does not speak it, let the url begin with redis://")
+
+	talks, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer talks.Close()
+	go func() {
+		for c, err := talks.Accept(); err == nil; c, err = talks.Accept() {
+			_, _ = c.Write([]byte("-ERR unknown command\r\n"))
+		}
+	}()
+	began := time.Now()
+	_, err = openAt(talks.Addr().String())
+	if err == nil || !strings.Contains(err.Error(), "does not speak TLS: let the url begin with redis://") ||
+		time.Since(began) > time.Second {
 		t.Errorf("%v after %v", err, time.Since(began))
+	}
+}
+
+// And one with TLS ends a connection that begins otherwise.
+func TestPlainToAServerWithTLS(t *testing.T) {
+	address := redistest.New(t).Front(redistest.Start(t), tls.NoClientCert)
+	_, err := xkv.Open([]xkv.Setting{
+		{Name: "backend", Value: "redis"}, {Name: "url", Value: "redis://" + address},
+		{Name: "redis.timeout", Value: "500ms"},
+	})
+	if err == nil || !strings.Contains(err.Error(), "let the url begin with rediss://") {
+		t.Error(err)
 	}
 }

@@ -119,7 +119,7 @@ import (
 // Before anything is opened.
 func init() { C.xkvgo_take_dialer() }
 
-// Version is that of the library, and of the module: "0.1.0".
+// Version is that of the library, and of the module: "0.2.0".
 func Version() string { return C.GoString(C.xkv_version()) }
 
 // Code is an error code of the library; 0 is success.

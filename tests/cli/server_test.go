@@ -2,11 +2,13 @@ package cli_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
 
 	"example.com/xk6-kv/tests/redistest"
+	"example.com/xk6-kv/xkv"
 )
 
 const secret = "s3cr3t"
@@ -30,6 +32,54 @@ func TestStoresOnServers(t *testing.T) {
 	}
 	f.run("delete", url, "user:1").wants("")
 	f.run("count", url).wants("1\n")
+}
+
+// Who only looks makes no store, nor does who takes something away.
+func TestStoresThatAreNotOnTheServer(t *testing.T) {
+	f, socket := newFolder(t), redistest.Start(t)
+	url := "unix://" + socket
+	f.run("set", url, "k", "1").wants("")
+	for _, words := range [][]string{
+		{"get", url, "k"}, {"exists", url, "k"}, {"list", url}, {"keys", url}, {"count", url}, {"random", url},
+		{"stat", url}, {"watch", url, "--count", "1"}, {"export", url, "all.jsonl"}, {"backup", url, "all.kv"},
+		{"delete", url, "k"},
+	} {
+		f.run(append(words, "--name", "nope")...).fails(storeFailed, `no store of the name "nope"`, "--name")
+	}
+	f.run("list", url).wants("k\t1\n")
+	f.run("set", url, "made", "1", "--name", "nope").wants("")
+	f.run("keys", url, "--name", "nope").wants("made\n")
+	f.run("delete", url, "made", "--name", "nope").wants("")
+	f.run("count", url, "--name", "nope").wants("0\n")
+}
+
+// However many partitions a store has, the tool looks into it.
+func TestStoresWithPartitions(t *testing.T) {
+	f, socket := newFolder(t), redistest.Start(t)
+	url := "unix://" + socket
+	store, err := xkv.Open([]xkv.Setting{
+		{Name: "backend", Value: "redis"}, {Name: "url", Value: url}, {Name: "redis.partitions", Value: 5.0},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Close()
+	for n := range 20 {
+		f.run("set", url, fmt.Sprint("key:", n), "1").wants("")
+	}
+	f.run("count", url, "--prefix", "key:").wants("20\n")
+	f.run("stat", url).has("entries        20")
+}
+
+// What fails on a server has nothing to do with the file that is used where none is named.
+func TestFailingOnAServerLeavesFilesAlone(t *testing.T) {
+	f, socket := newFolder(t), redistest.Start(t)
+	f.run("set", "k", "1").wants("")
+	f.run("delete", "k").wants("")
+	command := f.command("set", "redis:", "k", "no JSON")
+	command.Env = append(command.Environ(), "K6_KV_REDIS_URL=unix://"+socket)
+	f.finish(command, "").fails(badUsage, "not JSON")
+	f.run("count").wants("0\n")
 }
 
 // Passwords are not shown, whatever is wrong.
@@ -81,4 +131,7 @@ func TestServersThroughTLS(t *testing.T) {
 		t.Errorf("%d bytes came back, and: %s", len(got.out), got.message)
 	}
 	f.run("get", url, "k").fails(storeFailed, "cannot connect through TLS", "certificate")
+	plain := redistest.Plain(t, redistest.Start(t))
+	f.run("set", "rediss://"+plain, "k", "1", "--wait=1s").fails(storeFailed, "has not answered in TLS", "redis://")
+	f.run("set", strings.Replace(url, "rediss", "redis", 1), "k", "1", "--wait=1s").fails(storeFailed, "begin with rediss://")
 }

@@ -142,9 +142,41 @@ static inline void next_circular(struct run *run) {
     model_put(&run->turns, prefix, key);
 }
 
+/* The same from a position that is a value: of the model's, too. */
+static inline void next_from_position(struct run *run) {
+    xkv_bytes prefix = any_prefix(&run->rng), position = LIT("\x01position"), key, value;
+    xkv_command command = {.op = XKV_OP_NEXT, .key = position, .prefix = prefix};
+    size_t at = 0, first;
+
+    command.cycle = rng_chance(&run->rng, 500);
+    if (prefix.len == 0 || starts_with(position, prefix))
+        return; /* a mistake */
+    size_t count = model_count(&run->model, prefix, &first), next = first;
+    const struct pair *last = model_get(&run->model, position);
+    if (last) {
+        next = model_rank(&run->model, pair_value(last));
+        next += model_get(&run->model, pair_value(last)) != NULL;
+        if (next < first)
+            next = first;
+    }
+    if (next >= first + count && command.cycle)
+        next = first;
+    bool any = count > 0 && next < first + count;
+    run_command(run, &command);
+    assert_answer(run, run->client.reply.number == any);
+    assert_answer(run, xkv_reply_next(&run->client.reply, &at, &key, &value) == any);
+    if (!any)
+        return;
+    const struct pair *expected = &run->model.pairs[next];
+    assert_answer(run, same_bytes(key, pair_key(expected)));
+    assert_answer(run, same_bytes(value, pair_value(expected)));
+    model_put(&run->model, position, key);
+}
+
 static inline void step_order(struct run *run) {
-    void (*const steps[])(struct run *) = {claim_next, claim_for_owner, claim_for_owner,
-                                           pop_next,   next_circular,   next_circular};
+    void (*const steps[])(struct run *) = {claim_next,        claim_for_owner, claim_for_owner,
+                                           pop_next,          next_circular,   next_circular,
+                                           next_from_position};
 
     steps[rng_below(&run->rng, COUNT(steps))](run);
 }

@@ -352,6 +352,134 @@ static void case_in_turn_meanwhile(struct client *client) {
     in_turn(client, "k:", "k:01"); /* where it was */
 }
 
+/* -- From a position on -------------------------------------------------------------- */
+
+static int run_next(struct client *client, const char *position, const char *prefix, bool cycle) {
+    return RUN(client, .op = XKV_OP_NEXT, .key = xkv_text(position), .prefix = xkv_text(prefix),
+               .cycle = cycle);
+}
+
+static void assert_next(struct client *client, const char *prefix, bool cycle, const char *key) {
+    xkv_bytes found, value;
+    size_t at = 0;
+
+    run_next(client, "at", prefix, cycle);
+    assert_int_equal(told(client), XKV_OK);
+    if (!key) {
+        assert_null_reply(client);
+        return;
+    }
+    assert_int_equal(client->reply.number, 1);
+    assert_true(xkv_reply_next(&client->reply, &at, &found, &value));
+    assert_int_equal(at, client->reply.len);
+    if (!same_bytes(found, xkv_text(key)))
+        fail_msg("%s instead of %s", reply_text(&client->reply), key);
+}
+
+/* Sets the position to a key, as the store's kind of values has it. */
+static void put_position(struct client *client, const char *key) {
+    char text[64];
+    bool json = xkv_store_options(client->store)->serialization == XKV_JSON;
+
+    snprintf(text, sizeof text, json ? " \"%s\" " : "%s", key);
+    put(client, LIT("at"), xkv_text(text));
+}
+
+static void case_next(struct client *client) {
+    enum { MANY = 5 };
+    char key[32];
+
+    assert_next(client, "k:", false, NULL);
+    assert_next(client, "k:", true, NULL);
+    assert_size(client, 0);
+    fill(client, MANY);
+    put(client, LIT("b"), LIT("1"));
+    put(client, LIT("l"), LIT("2"));
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(key, sizeof key, "k:%02zu", i);
+        assert_next(client, "k:", false, key);
+    }
+    assert_next(client, "k:", false, NULL);
+    assert_next(client, "k:", false, NULL);
+    put(client, LIT("k:07"), LIT("added"));
+    assert_next(client, "k:", false, "k:07"); /* what comes behind the last is next */
+    put(client, LIT("k:06"), LIT("before"));
+    assert_next(client, "k:", false, NULL);
+    assert_next(client, "k:", true, "k:00");
+    assert_next(client, "k:", false, "k:01");
+    assert_next(client, "l", false, "l"); /* the position is one, whatever the prefix: */
+    assert_next(client, "l", false, NULL);
+    assert_next(client, "l", true, "l"); /* and one alone comes again and again */
+    assert_next(client, "k:", false, NULL);
+    assert_next(client, "b", false, NULL);
+    assert_next(client, "k:", true, "k:00");
+    assert_size(client, MANY + 5);
+}
+
+static void case_next_from_a_set_position(struct client *client) {
+    fill(client, 4);
+    put_position(client, "k:01");
+    assert_next(client, "k:", false, "k:02");
+    put_position(client, "k:015"); /* need not be there */
+    assert_next(client, "k:", false, "k:02");
+    put_position(client, "a");
+    assert_next(client, "k:", false, "k:00");
+    put_position(client, "z");
+    assert_next(client, "k:", false, NULL);
+    assert_next(client, "k:", true, "k:00");
+    put(client, LIT("k:"), LIT("the prefix itself"));
+    put_position(client, "k:");
+    assert_next(client, "k:", false, "k:00");
+    assert_int_equal(do_delete(client, LIT("at")), XKV_OK);
+    assert_next(client, "k:", false, "k:");
+    assert_int_equal(do_delete(client, LIT("k:")), XKV_OK);
+    assert_next(client, "k:", false, "k:00");
+}
+
+/* Keys of all bytes come, and are where it goes on. */
+static void case_next_of_strange_keys(struct client *client) {
+    static const char *const keys[] = {"k:\x01", "k:\"",       "k:/\\",
+                                       "k:\x7f", "k:\xc3\xa9", "k:\xf0\x9f\x98\x80"};
+    static char longest[XKV_KEY_MAX + 1];
+
+    for (size_t i = 0; i < COUNT(keys); i++)
+        put(client, xkv_text(keys[i]), LIT("1"));
+    put(client, LIT("k:\0"), LIT("1"));
+    memset(longest, '~', XKV_KEY_MAX);
+    memcpy(longest, "k:", 2);
+    put(client, bytes_of(longest, XKV_KEY_MAX), LIT("1"));
+    run_next(client, "at", "k:", false);
+    assert_int_equal(client->reply.number, 1);
+    for (size_t i = 0; i < 3; i++)
+        assert_next(client, "k:", false, keys[i]);
+    assert_next(client, "k:", false, longest);
+    for (size_t i = 3; i < COUNT(keys); i++)
+        assert_next(client, "k:", false, keys[i]);
+    assert_next(client, "k:", false, NULL);
+}
+
+static void case_next_of_no_position(struct client *client) {
+    fill(client, 2);
+    put(client, LIT("at"), LIT("17"));
+    if (xkv_store_options(client->store)->serialization == XKV_JSON) {
+        static const char *const none[] = {"17", "null", "\"\"", "[\"k:00\"]", "\"\\ud800\""};
+        for (size_t i = 0; i < COUNT(none); i++) {
+            put(client, LIT("at"), xkv_text(none[i]));
+            assert_int_equal(run_next(client, "at", "k:", false), XKV_E_VALUE_PARSE);
+            assert_true(answer_says(client, "position \"at\"") && answer_says(client, "delete"));
+        }
+    } else {
+        assert_next(client, "k:", false, "k:00");
+        put(client, LIT("at"), NOTHING);
+        assert_int_equal(run_next(client, "at", "k:", false), XKV_E_VALUE_PARSE);
+    }
+    assert_int_equal(run_next(client, "k:at", "k:", false), XKV_E_INVALID_OPTIONS);
+    assert_true(answer_says(client, "k:at") && answer_says(client, "prefix"));
+    assert_int_equal(run_next(client, "", "k:", false), XKV_E_INVALID_OPTIONS);
+    assert_int_equal(run_next(client, "at", "", false), XKV_E_INVALID_OPTIONS);
+    assert_true(answer_says(client, "prefix"));
+}
+
 static void case_prefix_longer_than_keys(struct client *client) {
     static const int ops[] = {XKV_OP_NEXT_CIRCULAR, XKV_OP_CLAIM_NEXT, XKV_OP_POP_NEXT,
                               XKV_OP_CLAIM_FOR_OWNER};
@@ -462,6 +590,10 @@ static const struct named_case cases[] = {
     CASE(owners_claim_ends),
     CASE(owners_claim_renewed),
     CASE(owner_is_needed),
+    CASE(next),
+    CASE(next_from_a_set_position),
+    CASE(next_of_strange_keys),
+    CASE(next_of_no_position),
     CASE(next_circular),
     CASE(in_turn_meanwhile),
     CASE(prefix_longer_than_keys),

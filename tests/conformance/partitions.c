@@ -6,7 +6,7 @@
  */
 #include "../chisquare.h"
 #include "../items.h"
-#include "../own_servers.h"
+#include "../server.h"
 
 #include "remote/spread.h"
 
@@ -149,6 +149,32 @@ static void test_open_conflict(void **state) {
         other.redis_partitions = partitions;
         assert_int_equal(try_open(&other, &second), XKV_E_OPTIONS_CONFLICT);
     }
+}
+
+/* Programs may leave open how many there are. */
+static void test_open_however_many(void **state) {
+    xkv_options options = options_of(7), open;
+    struct client client, other;
+
+    (void)state;
+    client_open(&client, &options, false);
+    set_keys(&client, "key", 50);
+    client_close(&client);
+    options.read_only = true;
+    open = options;
+    open.redis_partitions = XKV_ANY;
+    client_open(&client, &open, false);
+    assert_int_equal(xkv_store_options(client.store)->redis_partitions, 7);
+    assert_int_equal(do_plain(&client, XKV_OP_SIZE), XKV_OK);
+    assert_int_equal(client.reply.number, 50);
+    assert_int_equal(try_open(&options, &other), XKV_OK); /* they agree */
+    client_close(&other);
+    client_close(&client);
+    open.read_only = false;
+    open.name = "another";
+    client_open(&client, &open, false);
+    assert_int_equal(xkv_store_options(client.store)->redis_partitions, 1);
+    client_close(&client);
 }
 
 /* A partition that was there is lost: it is never made anew, and whatever looks at it says so. */
@@ -438,9 +464,11 @@ static void test_cost_of_a_draw(void **state) {
 int main(int argc, char *argv[]) {
 #define CASE(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(open_at_once),   CASE(open_half_made),       CASE(open_over_remains),
-        CASE(open_conflict),  CASE(partition_lost),       CASE(partly_done),
-        CASE(all_or_nothing), CASE(even_while_keys_move), CASE(even_in_small_partitions),
+        CASE(open_at_once),         CASE(open_half_made),
+        CASE(open_over_remains),    CASE(open_conflict),
+        CASE(open_however_many),    CASE(partition_lost),
+        CASE(partly_done),          CASE(all_or_nothing),
+        CASE(even_while_keys_move), CASE(even_in_small_partitions),
         CASE(cost_of_a_draw),
     };
 

@@ -409,6 +409,19 @@ static void step_remove(struct pair_of_stores *both) {
         run_both(both, &command);
 }
 
+/* Often enough the position is a key that was handed out, or one that is none. */
+static void step_next(struct pair_of_stores *both) {
+    const xkv_command command = {.op = XKV_OP_NEXT,
+                                 .key = draw_key(both, both->key),
+                                 .prefix = draw_prefix(both),
+                                 .cycle = rng_chance(&both->rng, 500)};
+    const xkv_command look = {.op = XKV_OP_GET, .key = command.key};
+
+    for (size_t times = rng_below(&both->rng, 4); times > 0; times--)
+        run_both(both, &command);
+    run_both(both, &look);
+}
+
 static void step_prefix(struct pair_of_stores *both) {
     static const int ops[] = {
         XKV_OP_SIZE,          XKV_OP_COUNT,           XKV_OP_LIST,  XKV_OP_LIST_KEYS,
@@ -517,8 +530,8 @@ static void step_pop(struct pair_of_stores *both) {
 static void run_random(int serialization, const char *purpose) {
     static void (*const steps[])(struct pair_of_stores *) = {
         step_single, step_single, step_increment, step_compare, step_list,
-        step_remove, step_prefix, step_prefix,    step_scan,    step_random,
-        step_claim,  step_claim,  step_settle};
+        step_remove, step_prefix, step_prefix,    step_next,    step_scan,
+        step_random, step_claim,  step_claim,     step_settle};
     struct pair_of_stores both = {.rng = rng_for(purpose)};
     xkv_options options = memory_options(purpose);
 

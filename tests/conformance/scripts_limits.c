@@ -89,6 +89,7 @@ static void test_full_refuses(void **state) {
         {.op = XKV_OP_CLAIM_FOR_OWNER, .owner = {"me", 2}},
         {.op = XKV_OP_CLAIM_RANDOM_MANY, .count = 5},
         {.op = XKV_OP_NEXT_CIRCULAR},
+        {.op = XKV_OP_NEXT, .key = {"at", 2}, .prefix = {"key:", 4}},
     };
 
     NEEDS_SERVER();
@@ -226,6 +227,8 @@ static void test_long_keys(void **state) {
     ASK(&asked, .op = XKV_OP_COUNT, .prefix = bytes_of(prefix, sizeof prefix));
     expect_number(0);
     ASK(&asked, .op = XKV_OP_NEXT_CIRCULAR, .prefix = all);
+    expect_number(1);
+    ASK(&asked, .op = XKV_OP_NEXT, .key = LIT("at"), .prefix = all);
     expect_number(1);
     ASK(&asked, .op = XKV_OP_POP_NEXT, .prefix = all);
     expect_number(1);

@@ -3,7 +3,7 @@
  * nobody awaits: all are done, once, and in their order
  */
 #include "../items.h"
-#include "../own_servers.h"
+#include "../server.h"
 
 #include <pthread.h>
 

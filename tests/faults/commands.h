@@ -151,6 +151,7 @@ static inline void make_reading_commands(void) {
         add((xkv_command){.op = XKV_OP_RANDOM_KEY, .prefix = prefixes[i]});
         add((xkv_command){.op = XKV_OP_RANDOM_ENTRY, .prefix = prefixes[i]});
         add((xkv_command){.op = XKV_OP_NEXT_CIRCULAR, .prefix = prefixes[i]});
+        add((xkv_command){.op = XKV_OP_NEXT, .key = LIT("at"), .prefix = prefixes[i]});
         add((xkv_command){.op = XKV_OP_COUNT, .prefix = prefixes[i]});
         add((xkv_command){.op = ops[i], .prefix = prefixes[i]});
         add((xkv_command){.op = ops[i + 1], .prefix = prefixes[i], .limit = 10});

@@ -42,9 +42,13 @@ static inline void claim(struct client *client, struct content *content, xkv_byt
 }
 
 /* Keys, some of them claimed; the ids of those are claim-1, claim-2 and so on. */
+static bool values_are_json; /* of the store that was filled last */
+
 static inline void fill(struct client *client, struct content *content) {
     const xkv_bytes deep = {long_key, 3000};
     char key[32];
+
+    values_are_json = xkv_store_options(client->store)->serialization == XKV_JSON;
 
     for (unsigned i = 0; i < KEYS_COUNT; i++) {
         MUST(do_set(client, key_number(key, i), LIT("old")) == XKV_OK);
@@ -141,6 +145,20 @@ static inline void apply_popped(struct content *content, const xkv_reply *reply)
     }
 }
 
+/* What was handed out is the value of the position. */
+static inline void apply_next(struct content *content, const xkv_command *command,
+                              const xkv_reply *reply) {
+    char text[XKV_KEY_MAX + 3];
+    xkv_bytes key, value;
+    size_t at = 0;
+
+    if (!xkv_reply_next(reply, &at, &key, &value))
+        return;
+    int len = snprintf(text, sizeof text, values_are_json ? "\"%.*s\"" : "%.*s", (int)key.len,
+                       (const char *)key.data);
+    model_put(&content->keys, command->key, bytes_of(text, (size_t)len));
+}
+
 static inline void apply(struct content *content, const xkv_command *command,
                          const xkv_reply *reply) {
     bool absent = !model_get(&content->keys, command->key);
@@ -187,6 +205,9 @@ static inline void apply(struct content *content, const xkv_command *command,
     case XKV_OP_COMPLETE_CLAIMS:
         apply_ends(content, command, command->op >= XKV_OP_COMPLETE_CLAIM && !command->keep_key);
         break;
+    case XKV_OP_NEXT:
+        apply_next(content, command, reply);
+        break;
     case XKV_OP_POP_RANDOM:
     case XKV_OP_POP_NEXT:
     case XKV_OP_POP_RANDOM_MANY:
@@ -204,6 +225,8 @@ static inline int expected_status(const xkv_command *command, const struct conte
                  !command->all_or_nothing;
 
     if (command->key.len == 0 && (xkv_op_describe(command->op)->arguments & XKV_ARG_KEY))
+        return XKV_E_INVALID_OPTIONS;
+    if (command->op == XKV_OP_NEXT && command->prefix.len == 0)
         return XKV_E_INVALID_OPTIONS;
     if (command->op == XKV_OP_SET && same_bytes(command->value, LIT("\xFF")))
         return XKV_E_SERIALIZER;

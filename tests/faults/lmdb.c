@@ -66,6 +66,8 @@ static xkv_command *make_commands(size_t *count) {
         {.op = XKV_OP_CLAIM_RANDOM, .prefix = LIT("key")},
         {.op = XKV_OP_POP_RANDOM, .prefix = LIT("key")},
         {.op = XKV_OP_NEXT_CIRCULAR, .prefix = LIT("key")},
+        {.op = XKV_OP_NEXT, .key = LIT("at"), .prefix = LIT("key")},
+        {.op = XKV_OP_NEXT, .key = LIT("at"), .prefix = LIT("key")},
         {.op = XKV_OP_CLAIM_NEXT, .prefix = LIT("key")},
         {.op = XKV_OP_CLAIM_FOR_OWNER, .prefix = LIT("key"), .owner = LIT("me")},
         {.op = XKV_OP_CLAIM_FOR_OWNER, .prefix = LIT("key"), .owner = LIT("me")},

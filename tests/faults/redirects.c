@@ -5,7 +5,8 @@
  *
  * They are threads of this program, which know just enough for a store to be opened.
  */
-#include "../own_servers.h"
+#include "../heap.h"
+#include "../server.h"
 
 #include <pthread.h>
 
@@ -238,6 +239,7 @@ static void test_what_makes_no_sense_is_no_redirect(void **state) {
 static void refuse_some(const char *error, const char *refuses, const char *heard,
                         const int wanted[3]) {
     static const char *const letters = "ABC";
+    static const int ops[] = {XKV_OP_SET, XKV_OP_SET_IF_ABSENT, XKV_OP_GET}; /* a question each */
     char url[64];
     struct client client;
     xkv_completion done[3];
@@ -245,15 +247,15 @@ static void refuse_some(const char *error, const char *refuses, const char *hear
 
     snprintf(url, sizeof url, "redis://127.0.0.1:%d", one.port);
     xkv_options options = server_options(url, NAME);
-    one.other = one.commands = 0;
+    one.other = 0;
+    one.commands = 0;
     one.error = error;
     one.refuses = refuses;
     memset(one.heard, 0, sizeof one.heard);
     client_open(&client, &options, true);
     for (uint64_t tag = 0; tag < 3; tag++) {
         xkv_bytes letter = bytes_of(letters + tag, 1);
-        xkv_command command = {
-            .op = tag < 2 ? XKV_OP_SET : XKV_OP_GET, .key = letter, .value = letter};
+        xkv_command command = {.op = ops[tag], .key = letter, .value = letter};
         assert_int_equal(xkv_submit(client.store, &command, &client.reply, client.queue, tag),
                          XKV_PENDING);
     }
@@ -284,16 +286,81 @@ static void test_what_is_refused_keeps_its_place(void **state) {
     refuse_some("LOADING x", "- -", "ABCC", none_first);
 }
 
+/* -- Short memory ------------------------------------------------------------------------- */
+
+/* A node that does what it is asked. */
+static void do_all(struct fake *node) {
+    node->refuses = "";
+    node->commands = 100; /* far beyond what is held back */
+}
+
+static bool is_for_want_of_memory(int status) {
+    return status == XKV_E_STORE_FULL || status == XKV_E_OUTCOME_UNKNOWN ||
+           status == XKV_E_SERVER_UNAVAILABLE;
+}
+
+/* A set and a get are sent from node one to the other, which is known or has to be asked for, and
+ * one allocation fails meanwhile, or all from there on: then what comes later gets there. Returns
+ * whether it came to that. */
+static bool redirect_failing(const char *error, bool is_known, long n) {
+    char url[64];
+    struct client client;
+    long before = heap.live;
+
+    snprintf(url, sizeof url, "redis://127.0.0.1:%d", one.port);
+    xkv_options options = server_options(url, NAME);
+    do_all(&one);
+    do_all(&two);
+    one.other = is_known ? two.port : 0;
+    options.redis_timeout_ms = 300; /* where no connection can be made it is over then */
+    client_open(&client, &options, false);
+    one.refuses = NULL;
+    one.error = error;
+    one.other = two.port;
+    heap_fail_at(n, n % 2);
+    int status = TRY(&client, .op = XKV_OP_SET, .key = LIT("k"), .value = LIT("v"));
+    bool failed = heap_failed();
+    heap_fail_at(0, false);
+    if (status != XKV_OK && !(failed && is_for_want_of_memory(status)))
+        fail_msg("allocation %ld: %s", n, xkv_error_name(status));
+    for (int tries = 0; TRY(&client, .op = XKV_OP_GET, .key = LIT("k")) != XKV_OK; tries++) {
+        assert_true(tries < 20); /* a node is not asked about all others again and again */
+        usleep(50000);
+    }
+    assert_true(two.commands > 100);
+    client_close(&client);
+    assert_int_equal(heap.live, before);
+    return failed;
+}
+
+static void test_memory_is_short_on_the_way(void **state) {
+    static const char *const words[] = {"MOVED", "ASK"};
+    char error[64];
+    (void)state;
+
+    for (size_t i = 0; i < 2 * COUNT(words); i++) {
+        snprintf(error, sizeof error, "%s %u 127.0.0.1:%d", words[i / 2], slot_of_store(NAME),
+                 two.port);
+        long n = 1;
+        while (redirect_failing(error, i % 2, n))
+            n++;
+        assert_in_range(n, 5, 500);
+    }
+    one.refuses = two.refuses = NULL;
+}
+
 int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nobody_follows_to_a_stranger),
         cmocka_unit_test(test_who_sends_in_circles_is_left),
         cmocka_unit_test(test_what_makes_no_sense_is_no_redirect),
         cmocka_unit_test(test_what_is_refused_keeps_its_place),
+        cmocka_unit_test(test_memory_is_short_on_the_way),
     };
     (void)argc;
 
     test_begin(argv);
+    xkv_set_hooks(&heap_hooks);
     start_fake(&one);
     start_fake(&two);
     return test_end(cmocka_run_group_tests(tests, NULL, NULL));

@@ -2,9 +2,9 @@
  * replicas.c - a store on a master that has a replica: changes that wait for the replica, a
  * master that is one no more, and sentinels that name another
  */
-#include "../own_servers.h"
-
-#include <pthread.h>
+#include "../items.h"
+#include "../proxy.h"
+#include "../server.h"
 
 static struct server master, replica, sentinel;
 
@@ -182,6 +182,125 @@ static void test_a_demoted_master_is_left_and_found_again(void **state) {
     say_until(&replica, "master_link_status:up", "INFO replication");
 }
 
+/* -- Replicas that lag ------------------------------------------------------------------- */
+
+/* A master of its own, and a replica that has what it says through a proxy. */
+struct pair {
+    struct server first, second;
+    struct proxy between;
+    char url[96];
+};
+
+static void pair_begin(struct pair *pair) {
+    char command[64];
+
+    start_server(&pair->first, server_words);
+    start_server(&pair->second, server_words);
+    proxy_start(&pair->between, pair->first.port);
+    snprintf(command, sizeof command, "REPLICAOF 127.0.0.1 %d", pair->between.port);
+    say_until(&pair->second, "+OK", command);
+    say_until(&pair->second, "master_link_status:up", "INFO replication");
+    snprintf(pair->url, sizeof pair->url, "redis://127.0.0.1:%d,127.0.0.1:%d", pair->first.port,
+             pair->second.port);
+}
+
+static void pair_end(struct pair *pair) {
+    end_server(&pair->first);
+    end_server(&pair->second);
+    proxy_end(&pair->between);
+}
+
+/* From now on the replica hears nothing, though its connection is there. */
+static void pair_lag(struct pair *pair) {
+    proxy_rule(&pair->between, (struct rule){.harm = STALLS, .direction = TO_CLIENT});
+    say_until(&pair->first, "+PONG", "PING");
+}
+
+static void pair_fail_over(struct pair *pair) {
+    end_server(&pair->first);
+    say_until(&pair->second, "+OK", "REPLICAOF NO ONE");
+}
+
+static struct ticket claim_at(struct client *client, xkv_bytes key) {
+    struct ticket ticket = {.token = 0};
+
+    assert_int_equal(TRY(client, .op = XKV_OP_SET, .key = key, .value = LIT("v")), XKV_OK);
+    assert_int_equal(TRY(client, .op = XKV_OP_CLAIM_KEY, .key = key, .ttl_ms = 600000), XKV_OK);
+    assert_true(take_ticket(client, &ticket));
+    return ticket;
+}
+
+static bool release(struct client *client, const struct ticket *ticket) {
+    assert_int_equal(do_ticket(client, XKV_OP_RELEASE_CLAIM, ticket, 0), XKV_OK);
+    return client->reply.number != 0;
+}
+
+/* A claim that the replica never heard of is nobody's there; who claims after it has a larger token
+ * than whoever claimed before. */
+static void test_claims_after_a_failover_to_one_that_lags(void **state) {
+    static struct pair pair;
+    struct client client;
+    (void)state;
+
+    NEED_SERVERS();
+    pair_begin(&pair);
+    xkv_options options = server_options(pair.url, "lags");
+    client_open(&client, &options, false);
+    struct ticket known = claim_at(&client, LIT("known"));
+    say_until(&pair.second, known.key, "HKEYS xkv:{lags}:o");
+    assert_int_equal(TRY(&client, .op = XKV_OP_SET, .key = LIT("free"), .value = LIT("v")), XKV_OK);
+    say_until(&pair.second, "free", "HKEYS xkv:{lags}:d");
+    pair_lag(&pair);
+    struct ticket unheard = claim_at(&client, LIT("free")), last = {.token = 0};
+    for (int i = 0; i < 50; i++)
+        last = claim_at(&client, xkv_text((const char[]){(char)('A' + i), 0}));
+    assert_true(last.token > unheard.token && unheard.token > known.token);
+    assert_null(strstr(say(&pair.second, "HKEYS xkv:{lags}:o"), "free"));
+
+    pair_fail_over(&pair);
+    assert_false(release(&client, &unheard));
+    assert_false(release(&client, &last));
+    struct ticket anew = claim_at(&client, LIT("free"));
+    assert_true(anew.token > last.token);
+    assert_false(release(&client, &unheard));
+    assert_true(release(&client, &anew));
+    assert_true(release(&client, &known)); /* which it has heard of */
+    client_close(&client);
+    pair_end(&pair);
+}
+
+/* What was acknowledged when the replica had it is there, and what was not may be. */
+static void test_waiting_for_replicas_outlasts_a_failover(void **state) {
+    enum { HEARD = 200, UNHEARD = 5 };
+    static struct pair pair;
+    struct client client;
+    char key[16];
+    (void)state;
+
+    NEED_SERVERS();
+    pair_begin(&pair);
+    xkv_options options = server_options(pair.url, "waits");
+    options.redis_replicas = 1;
+    options.redis_timeout_ms = 2000;
+    client_open(&client, &options, false);
+    for (int i = 0; i < HEARD + UNHEARD; i++) {
+        if (i == HEARD)
+            pair_lag(&pair);
+        snprintf(key, sizeof key, "%03d", i);
+        int status = TRY(&client, .op = XKV_OP_SET, .key = xkv_text(key), .value = LIT("v"));
+        assert_int_equal(status, i < HEARD ? XKV_OK : XKV_E_OUTCOME_UNKNOWN);
+    }
+    pair_fail_over(&pair);
+    for (int i = 0; i < HEARD; i++) {
+        snprintf(key, sizeof key, "%03d", i);
+        assert_int_equal(TRY(&client, .op = XKV_OP_GET, .key = xkv_text(key)), XKV_OK);
+    }
+    assert_int_equal(TRY(&client, .op = XKV_OP_SIZE), XKV_OK);
+    assert_in_range(client.reply.number, HEARD, HEARD + UNHEARD);
+    client_close(&client);
+    pair_end(&pair);
+}
+
 /* -- Sentinels ----------------------------------------------------------------------------- */
 
 static _Noreturn void run_sentinel(int port) {
@@ -265,6 +384,8 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_without_it_nobody_knows),
         cmocka_unit_test(test_many_wait_together),
         cmocka_unit_test(test_a_demoted_master_is_left_and_found_again),
+        cmocka_unit_test(test_claims_after_a_failover_to_one_that_lags),
+        cmocka_unit_test(test_waiting_for_replicas_outlasts_a_failover),
         cmocka_unit_test(test_sentinels_name_the_master),
         cmocka_unit_test(test_sentinels_know_no_such_master),
     };

@@ -42,8 +42,6 @@ static bool run_failing(const xkv_command *command, long n, bool for_good) {
                  xkv_error_name(status), reply_text(&client.reply));
     if (status != XKV_OK)
         assert_true(client.reply.len > 0);
-    fprintf(stderr, "%s %ld %d -> %d failed %d\n", xkv_op_describe(command->op)->name, n, for_good,
-            status, failed);
     if (failed && status == XKV_E_STORE_FULL)
         assert_content(&client, &content);
     else

@@ -6,6 +6,7 @@
  * servers.c holds for each. Runs beside a server of its own.
  */
 #include "../items.h"
+#include "../proxy.h"
 #include "../server.h"
 
 enum { CALLS = 200, CUT_CALLS = 40 };
@@ -171,7 +172,7 @@ static bool cut_sets(enum direction direction, uint64_t after, unsigned round) {
     struct outcome outcomes[CUT_CALLS];
 
     assert_int_equal(do_exists(&through, LIT("settled")), XKV_OK);
-    proxy_rule(&proxy, (struct rule){CUTS, direction, after, false, 0});
+    proxy_rule(&proxy, (struct rule){.harm = CUTS, .direction = direction, .after = after});
     run_all(XKV_OP_SET, CUT_CALLS, round, outcomes);
     bool cut = proxy_has_harmed(&proxy);
     proxy_rule(&proxy, (struct rule){.harm = NO_HARM});
@@ -215,7 +216,9 @@ static void test_gets_are_cut(void **state) {
     for (int direction = TO_SERVER; direction <= TO_CLIENT; direction++, cut = true) {
         for (uint64_t after = 0; cut; after += 11) {
             assert_int_equal(do_exists(&through, LIT("settled")), XKV_OK);
-            proxy_rule(&proxy, (struct rule){CUTS, (enum direction)direction, after, false, 0});
+            proxy_rule(&proxy, (struct rule){.harm = CUTS,
+                                             .direction = (enum direction)direction,
+                                             .after = after});
             run_all(XKV_OP_GET, CUT_CALLS, 0, outcomes);
             cut = proxy_has_harmed(&proxy);
             proxy_rule(&proxy, (struct rule){.harm = NO_HARM});
@@ -232,7 +235,7 @@ static void test_scripts_are_flushed(void **state) {
     (void)state;
     scene_begin("flushed");
     for (unsigned round = 0; round < 30; round++) {
-        server_say(&server, "SCRIPT FLUSH");
+        say(&server, "SCRIPT FLUSH");
         run_all(XKV_OP_SET, CALLS, round, outcomes);
         assert_all(outcomes, CALLS, XKV_OK);
         run_all(XKV_OP_GET, CALLS, round, outcomes);
@@ -246,9 +249,9 @@ static void test_full_server(void **state) {
     (void)state;
     scene_begin("full");
     run_all(XKV_OP_SET, CALLS / 2, 0, outcomes);
-    server_say(&server, "CONFIG SET maxmemory 1");
+    say(&server, "CONFIG SET maxmemory 1");
     run_all(XKV_OP_SET, CALLS, 1, outcomes);
-    server_say(&server, "CONFIG SET maxmemory 0");
+    say(&server, "CONFIG SET maxmemory 0");
     assert_all(outcomes, CALLS, XKV_E_STORE_FULL);
     run_all(XKV_OP_GET, CALLS, 0, outcomes);
     assert_values(outcomes, CALLS / 2, 0);
@@ -261,7 +264,7 @@ static void test_lost_store(void **state) {
     (void)state;
     scene_begin("lost");
     run_all(XKV_OP_SET, CALLS, 0, outcomes);
-    server_say(&server, "FLUSHALL");
+    say(&server, "FLUSHALL");
     run_all(XKV_OP_SET, CALLS, 1, outcomes);
     assert_all(outcomes, CALLS, XKV_E_STORE_LOST);
     run_all(XKV_OP_GET, CALLS, 1, outcomes);
@@ -285,8 +288,8 @@ int main(int argc, char *argv[]) {
         return 0;
     }
     test_begin(argv);
-    server_start(&server, "");
+    start_server(&server, no_words);
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
-    server_kill(&server);
+    end_server(&server);
     return test_end(failures);
 }

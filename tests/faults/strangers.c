@@ -2,7 +2,11 @@
  * strangers.c - what answers there is no server of Redis or Valkey, or one that is too old
  */
 #include "../items.h"
-#include "../server.h"
+#include "../sockets.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 static int stranger_listener;
 static _Atomic bool stranger_ends;

@@ -106,6 +106,30 @@ func TestInspectChecksOptions(t *testing.T) {
 	}
 }
 
+// Where servers are, and the password for them, is said where the script runs.
+func TestInspectNeedsNoServer(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	script := `import { openKv } from "k6/x/kv";
+		const kv = openKv({backend: "redis", name: "a"}),
+		other = openKv({backend: "redis", url: "redis://me@127.0.0.1:1", redis: {passwordEnv: "KV_NOT_SET"}});
+		export default async function () { await kv.get("a"); }`
+	mustTool(t, dir, script, "inspect")
+	mustTool(t, dir, script, "archive", "-O", "a.tar")
+	output, err := tool(t, dir, strings.ReplaceAll(script, "127.0.0.1:1", "127.0.0.1:x"), "inspect")
+	if err == nil || !strings.Contains(output, "a port must be") {
+		t.Error(output)
+	}
+	for only, words := range map[string]string{
+		`openKv({backend: "redis"})`: "give url",
+		`openKv({backend: "redis", url: "redis://127.0.0.1:1", redis: {passwordEnv: "KV_NOT_SET"}})`: "redis.passwordEnv",
+	} {
+		res := run(t, imports+only+`; export const options = {iterations: 1}; export default function () {}`, options{})
+		res.wantCode(exitScriptException)
+		res.wantLog("error", "InvalidOptionsError", words)
+	}
+}
+
 // A call at the top level needs the file, whoever runs the script.
 func TestTopLevelCallsOpenTheStore(t *testing.T) {
 	t.Parallel()
@@ -171,4 +195,19 @@ func TestRunBesideAWriterWaitsOnce(t *testing.T) {
 		t.Errorf("k6 warned: %q", warnings)
 	}
 	p.interrupt()
+}
+
+// Nor for a server that is not there.
+func TestRunWithoutItsServerWaitsOnce(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	res := run(t, imports+`const kv = openKv({backend: "redis", url: "redis://127.0.0.1:1", redis: {timeout: 3000}});
+		export const options = {vus: 20, iterations: 20};
+		export default function () { tell("begun", "iteration"); }`, options{env: []string{"GOMAXPROCS=2"}})
+	took := time.Since(start)
+	res.wantCode(exitScriptException)
+	res.wantLog("error", "ServerUnavailableError", "nobody listens there")
+	if took < 2900*time.Millisecond || took > 5500*time.Millisecond {
+		t.Errorf("it took %v", took)
+	}
 }

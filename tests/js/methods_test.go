@@ -149,6 +149,24 @@ func TestMethods(t *testing.T) {
 		{`kv.nextCircular({prefix: 1})`, `!InvalidOptionsError|nextCircular|prefix|string`},
 		{`kv.nextCircular("a:")`, `!InvalidOptionsError|nextCircular`},
 
+		// next
+		{`kv.next({prefix: "a:", position: "at"})`, `null`},
+		{`await fill(kv, ["b", "a:2", "a:1", "a:10"]); await kv.claimKey("a:10"); const got = [];
+		for (let i = 0; i < 4; i++) got.push((await kv.next({prefix: "a:", position: "at"}))?.key);
+		return [got, await kv.get("at"), (await kv.next({prefix: "a:", position: "at", cycle: true})).key];`,
+			`[["a:1","a:10","a:2",undefined],"a:2","a:1"]`},
+		{`await fill(kv, ["a:1", "a:2"]); const all = [kv.next({prefix: "a:", position: "at"}), kv.set("at", "a:1"),
+		kv.next({prefix: "a:", position: "at"}), kv.delete("at"), kv.next({prefix: "a:", position: "at"})];
+		return (await Promise.all(all)).map((e) => e?.key).filter(Boolean);`, `["a:1","a:2","a:1"]`},
+		{`await kv.set("at", 5); return kv.next({prefix: "a:", position: "at"})`, `!ValueParseError|next|position|delete`},
+		{`kv.next({prefix: "a:"})`, `!InvalidOptionsError|next|position`},
+		{`kv.next({position: "at"})`, `!InvalidOptionsError|next|prefix`},
+		{`kv.next()`, `!InvalidOptionsError|next`},
+		{`kv.next({prefix: "a:", position: "a:at"})`, `!InvalidOptionsError|next|a:at|prefix`},
+		{`kv.next({prefix: "a:", position: ""})`, `!InvalidOptionsError|next|position`},
+		{`kv.next({prefix: "a:", position: "at", cycle: 1})`, `!InvalidOptionsError|next|cycle`},
+		{`kv.next("a:")`, `!InvalidOptionsError|next`},
+
 		// rebuildKeyList
 		{`kv.rebuildKeyList()`, `true`},
 		{`await fill(kv, ["a", "b"]); await kv.delete("a");

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 
 	"example.com/xk6-kv/xkv"
@@ -63,6 +64,7 @@ var mix = []row{
 	{"randomKey", 2, (*generator).prefix},
 	{"randomEntry", 3, (*generator).prefix},
 	{"nextCircular", 4, (*generator).prefix},
+	{"next", 4, (*generator).positionAndPrefix},
 	{"rebuildKeyList", 1, nil},
 	{"allocationStats", 3, (*generator).prefix},
 	{"popRandom", 2, (*generator).prefix},
@@ -178,6 +180,14 @@ func (g *generator) prefixAndCount(in *input) {
 func (g *generator) somePrefixAndCount(in *input) {
 	g.prefixAndCount(in)
 	in.prefix = []string{"a", "b"}[g.rng.IntN(2)]
+}
+
+// positionAndPrefix is for next: no key that is handed out is its position.
+func (g *generator) positionAndPrefix(in *input) {
+	g.somePrefixAndCount(in)
+	for g.key(in); strings.HasPrefix(keyNames[in.keys[0]], in.prefix); {
+		g.key(in)
+	}
 }
 
 func (g *generator) prefixAndLimit(in *input) {

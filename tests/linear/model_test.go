@@ -8,6 +8,7 @@ package linear_test
 // checks that they were to be had, and goes on from there.
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -200,6 +201,24 @@ var steps = map[string]func(s *state, in *input, out *output) string{
 			return s.entry(key)
 		}
 		return "null"
+	},
+	"next": func(s *state, in *input, _ *output) string {
+		var last string
+		position := in.keys[0]
+		if text := s.values[position]; text != "" && (json.Unmarshal([]byte(text), &last) != nil || last == "") {
+			return "ValueParseError"
+		}
+		keys := s.keys(in.prefix)
+		next := slices.IndexFunc(keys, func(key int) bool { return keyNames[key] > last })
+		if next < 0 && in.flag && len(keys) > 0 {
+			next = 0
+		}
+		if next < 0 {
+			return "null"
+		}
+		entry := s.entry(keys[next])
+		s.values[position] = strconv.Quote(keyNames[keys[next]])
+		return entry
 	},
 	"rebuildKeyList": func(*state, *input, *output) string { return "ok" },
 	"allocationStats": func(s *state, in *input, _ *output) string {

@@ -41,6 +41,8 @@ var bugs = []bug{
 	{"wrong order", "the lowest is skipped", "popNext", instead("popRandom")},
 	{"wrong order", "every other key is skipped", "nextCircular", careless.skipTurn},
 	{"wrong order", "handed out twice in a round", "nextCircular", careless.repeatTurn},
+	{"wrong order", "every other key is skipped", "next", careless.skipTurn},
+	{"wrong order", "handed out twice", "next", careless.repeatTurn},
 	{"double grant", "another claim for an owner that has one", "claimForOwner", instead("claimRandom")},
 	{"half pop", "what is popped stays", "popNext", careless.peekNext},
 
@@ -225,7 +227,7 @@ func (c careless) peekNext(in *input) *output {
 // --- wrong order ----------------------------------------------------------------
 
 func (c careless) skipTurn(in *input) *output {
-	c.step("nextCircular", in, nil)
+	c.step(in.op, in, nil)
 	return c.doer.do(in)
 }
 

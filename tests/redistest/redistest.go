@@ -106,7 +106,19 @@ func (a *Authority) Front(socket string, clients tls.ClientAuthType) string {
 	}
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	check(a.t, err)
-	a.t.Cleanup(func() { _ = listener.Close() })
+	return relay(a.t, listener, socket)
+}
+
+// Plain is a server's address without TLS.
+func Plain(t *testing.T, socket string) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	return relay(t, listener, socket)
+}
+
+// relay carries what comes to a server, and returns where it listens.
+func relay(t *testing.T, listener net.Listener, socket string) string {
+	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
 		for {
 			near, err := listener.Accept()

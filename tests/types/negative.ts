@@ -464,6 +464,12 @@ export async function claims(): Promise<void> {
   (await kv.nextCircular()).key;
   // @ts-expect-error there is nothing to wait for
   await kv.nextCircular({ timeout: 5000 });
+  // @ts-expect-error perhaps null
+  (await kv.next({ prefix: "user:", position: "at" })).key;
+  // @ts-expect-error from where?
+  await kv.next({ prefix: "user:" });
+  // @ts-expect-error of which keys?
+  await kv.next({ position: "at" });
 }
 
 export async function insight(): Promise<void> {

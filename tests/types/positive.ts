@@ -203,6 +203,8 @@ export async function claims(): Promise<void> {
   const turn = await kv.nextCircular<User>({ prefix: "user:" });
   same<typeof turn, Entry<User> | null>(true);
   await texts.nextCircular();
+  const row = await kv.next<User>({ prefix: "user:", position: "at", cycle: true });
+  same<typeof row, Entry<User> | null>(true);
 
   const read = await kv.randomEntry<User>({ prefix: "user:" });
   same<typeof read, Entry<User> | null>(true);

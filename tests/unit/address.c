@@ -332,6 +332,43 @@ static void test_options_of_tls(void **state) {
     assert_refused(&with, "both or none");
 }
 
+static void assert_foreseen(const xkv_options *options, const char *means) {
+    xkv__address address;
+    char got[4096];
+
+    assert_int_equal(xkv__address_foresee(options, &address), XKV_OK);
+    describe(&address, got);
+    assert_string_equal(got, means);
+    xkv__address_free(&address);
+}
+
+/* Where options are only looked at, what the environment is to have need not be there; what is
+ * wrong with the rest is told all the same. */
+static void test_environment_need_not_be_there(void **state) {
+    xkv_options options = options_of(NULL), wrong = options_of("redis://a:b");
+    xkv__address address;
+
+    (void)state;
+    unsetenv("K6_KV_REDIS_URL");
+    assert_foreseen(&options, "tcp - - - 0");
+    options.redis_username = "me";
+    options.tls_ca = "ca.pem";
+    assert_foreseen(&options, "tcp me - - 0");
+    options = options_of("redis://me@a");
+    options.redis_password_env = "KV_TEST_MISSING";
+    assert_foreseen(&options, "tcp me - - 0 a 6379");
+    setenv("KV_TEST_PASSWORD", SECRET, 1);
+    options.redis_password_env = "KV_TEST_PASSWORD";
+    assert_foreseen(&options, "tcp me " SECRET " - 0 a 6379");
+    assert_int_equal(xkv__address_foresee(&wrong, &address), XKV_E_INVALID_OPTIONS);
+    options = options_of("redis://me@a");
+    assert_int_equal(xkv__address_foresee(&options, &address), XKV_E_INVALID_OPTIONS);
+    options = options_of(NULL);
+    options.tls_cert = "me.pem";
+    assert_int_equal(xkv__address_foresee(&options, &address), XKV_E_INVALID_OPTIONS);
+    assert_non_null(strstr(xkv__reason(XKV_E_INVALID_OPTIONS), "both or none"));
+}
+
 /* -- Memory ------------------------------------------------------------------ */
 
 static void read_with_failures(const xkv_options *options) {
@@ -390,6 +427,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(test_options_have_user_and_password),
         cmocka_unit_test(test_empty_password),
         cmocka_unit_test(test_options_of_tls),
+        cmocka_unit_test(test_environment_need_not_be_there),
         cmocka_unit_test(test_memory_is_short),
         cmocka_unit_test(test_nothing_leaks_from_bad_urls),
     };

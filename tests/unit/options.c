@@ -563,6 +563,7 @@ static const struct {
     LONG_FIELD(timeout_ms, -1, "disk.timeout"),
     LONG_FIELD(timeout_ms, INT64_MAX, "disk.timeout"),
     LONG_FIELD(redis_partitions, 0, "redis.partitions"),
+    LONG_FIELD(redis_partitions, -2, "redis.partitions"),
     LONG_FIELD(redis_timeout_ms, 0, "redis.timeout"),
     LONG_FIELD(redis_replicas, 17, "redis.replicas"),
     LONG_FIELD(initial_map_size, -1, "disk.initialMmapSize"),

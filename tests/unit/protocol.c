@@ -128,6 +128,7 @@ static void samples_make(void) {
     SAMPLE(RANDOM_ENTRY, "*2\r\n$1\r\na\r\n$1\r\n1\r\n", .limit = 0);
     SAMPLE(RANDOM_KEYS, "*2\r\n$1\r\na\r\n$1\r\nb\r\n", .limit = 0);
     SAMPLE(NEXT_CIRCULAR, "*2\r\n$1\r\na\r\n$1\r\n1\r\n", .limit = 0);
+    SAMPLE(NEXT, "*2\r\n$1\r\na\r\n$1\r\n1\r\n", .limit = 0);
     SAMPLE(INCREMENT_BY, "$1\r\n7\r\n", .delta = -5);
     SAMPLE(GET_OR_SET, "$1\r\n7\r\n", .limit = 0);
     SAMPLE(SWAP, "$-1\r\n", .limit = 0);
@@ -566,6 +567,42 @@ static void test_refusals(void **state) {
     assert_true(strstr(xkv__reason(XKV_E_SERVER_UNAVAILABLE), "OOMPH") != NULL);
 }
 
+/* As Redis 7.0 and Valkey 9 say it, to a command and inside a script. What is said says no user. */
+static void test_what_a_user_may_not_do(void **state) {
+    static const struct {
+        const char *text, *says;
+    } denials[] = {
+        {"NOPERM this user has no permissions to run the 'hset' command", "run hset; "},
+        {"NOPERM User ann has no permissions to run the 'hset' command", "run hset; "},
+        {"NOPERM User ann has no permissions to run the 'client|setname' command",
+         "run client|setname; "},
+        {"NOPERM this user has no permissions to access one of the keys used as arguments",
+         "use the store's keys; "},
+        {"NOPERM No permissions to access a key", "use the store's keys; "},
+        {"ERR The user executing the script can't run this command or subcommand script: 08be99c7, "
+         "on @user_script:1.",
+         "run a command that a store needs; "},
+        {"ERR The user executing the script can't access at least one of the keys mentioned in the "
+         "command arguments script: e3ba, on @user_script:1.",
+         "use the store's keys; "},
+        {"ERR ACL failure in script: User ann has no permissions to run the 'time' command script: "
+         "on @user_script:1.",
+         "run time; "},
+        {"ERR ACL failure in script: No permissions to access a key script: on @user_script:1.",
+         "use the store's keys; "},
+        {"NOPERM run the 'hset", "run a command that a store needs; "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(denials); i++) {
+        assert_int_equal(xkv__refusal(xkv_text(denials[i].text)), XKV_E_SERVER_UNAVAILABLE);
+        const char *reason = xkv__reason(XKV_E_SERVER_UNAVAILABLE);
+        if (!strstr(reason, denials[i].says) || !strstr(reason, "~xkv:* +@hash") ||
+            strstr(reason, "ann"))
+            fail_msg("%s: %s", denials[i].text, reason);
+    }
+}
+
 static void test_slots(void **state) {
     (void)state;
     assert_int_equal(xkv__slot_of(LIT("123456789")), 0x31c3); /* the check value of the CRC */
@@ -638,6 +675,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_store_answers),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_what_a_user_may_not_do),
         cmocka_unit_test(test_slots),
         cmocka_unit_test(test_partitions),
         cmocka_unit_test(test_scripts),

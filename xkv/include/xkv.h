@@ -58,7 +58,7 @@
 extern "C" {
 #endif
 
-#define XKV_VERSION "0.1.0"
+#define XKV_VERSION "0.2.0"
 
 #define XKV_KEY_MAX       32768u        /* bytes in a key */
 #define XKV_VALUE_MAX     (1024u << 20) /* bytes in a value: 1 GiB */
@@ -187,7 +187,7 @@ typedef struct xkv_options {
     int64_t timeout_ms;       /* disk: how long to wait for another writing process; default 1000 */
     int durability;           /* disk: xkv_durability; default XKV_DURABILITY_FULL */
     bool no_sync;             /* disk: true means XKV_DURABILITY_NONE */
-    bool read_only;           /* disk: the file must exist; every write is refused */
+    bool read_only;           /* disk, redis: the store must exist; every write is refused */
     int64_t initial_map_size; /* disk: bytes of address space to start with, 0 = automatic */
     int64_t seed;             /* of the handle: what its calls draw at random becomes a function
                                  of seed, xkv_store_stream, and the call's number; two handles of
@@ -204,7 +204,8 @@ typedef struct xkv_options {
                                        rediss:// for TLS, unix:///path[?db=n], or
                                        redis+sentinel://host[:port][,...]/master[/db]; left out: that
                                        of the environment, K6_KV_REDIS_URL */
-    int64_t redis_partitions;       /* 1 to 64 that a new store is made of; default 1 */
+    int64_t redis_partitions;       /* 1 to 64 that a new store is made of; default 1. XKV_ANY: as
+                                       many as it has, 1 of a new one */
     int64_t redis_timeout_ms;       /* how long a call may wait for a server; default 5000 */
     int64_t redis_replicas;         /* 0 to 16 that must have a write before it is acknowledged;
                                        default 0 */
@@ -313,7 +314,7 @@ typedef struct xkv_store xkv_store;
  *   XKV_E_STORE_FULL        no memory, address space, disk space, or memory of a server
  *   XKV_E_SERVER_UNAVAILABLE  no server was there within redis_timeout_ms, or it refuses
  *   XKV_E_STORE_LOST        a server has only a part of the store, or something else
- *                           under its name
+ *                           under its name, or with read_only nothing
  */
 int xkv_open(const xkv_options *options, xkv_store **store, char *message, size_t size);
 
@@ -372,7 +373,8 @@ void xkv_set_progress(void (*progress)(const xkv_progress *progress, void *conte
 
 /*
  * Whether xkv_open would take the options, as far as that can be told without a
- * file: it opens, creates and locks nothing. before may be NULL, or options that
+ * file, and without what the environment has (K6_KV_REDIS_URL, redis_password_env), which may
+ * be missing: it opens, creates and locks nothing. before may be NULL, or options that
  * passed: if both are of one store they must agree.
  * XKV_OK, or XKV_E_INVALID_OPTIONS, _BACKEND, _SERIALIZATION, _OPTIONS_CONFLICT,
  * _DISK_PATH, _STORE_FULL (no memory) with a message as xkv_open has it.
@@ -464,6 +466,7 @@ int xkv_store_activity(xkv_store *store, xkv_activity *activity, char *message, 
     X(RANDOM_ENTRY, "randomEntry", READ, NONE, NONE, PREFIX, 0, FOUND)                             \
     X(RANDOM_KEYS, "randomKeys", SCAN, NONE, COUNT, PREFIX | XKV_ARG_UNIQUE, 0, FOUND)             \
     X(NEXT_CIRCULAR, "nextCircular", READ, NONE, NONE, PREFIX, 0, FOUND)                           \
+    X(NEXT, "next", WRITE, NONE, PREFIX | XKV_ARG_POSITION, CYCLE, 0, FOUND)                       \
     X(INCREMENT_BY, "incrementBy", WRITE, KEY | XKV_ARG_DELTA, NONE, NONE, 0, NUMBER)              \
     X(GET_OR_SET, "getOrSet", WRITE, KEY | XKV_ARG_VALUE, NONE, NONE, 0, ITEMS)                    \
     X(SWAP, "swap", WRITE, KEY | XKV_ARG_VALUE, NONE, NONE, 0, ITEMS)                              \
@@ -593,6 +596,13 @@ int xkv_store_activity(xkv_store *store, xkv_activity *activity, char *message, 
  *                  is remembered for each prefix, while the process has the store
  *                  open, whatever becomes of the keys. It changes no data, so it is
  *                  there in read-only stores, too. O(log n), also without an index
+ *   NEXT           the same, but what was given last is the value of the key position, where it
+ *                  lies as any other value (in a json store as a string), and behind
+ *                  the last comes null, unless cycle is set: so each entry is given once, one
+ *                  that comes behind the last is given then, and in a disk store that holds
+ *                  for runs to come. To set position moves it, to remove it begins
+ *                  anew. position may not start with prefix; VALUE_PARSE if its value is
+ *                  no key. O(log n), also without an index
  *   REBUILD_KEY_LIST  builds the key index anew from the data, with track_keys
  *                  on disk; XKV_OK at once otherwise. KEY_LIST_REBUILD if it
  *                  fails; the store then goes on with the index it had
@@ -732,7 +742,7 @@ int xkv_store_activity(xkv_store *store, xkv_activity *activity, char *message, 
  *   SIZE, STATS, REPORT_STATS: reading
  *   SET, SET_IF_ABSENT, GET_OR_SET, SWAP, COMPARE_AND_SWAP, COMPARE_AND_SWAP_DETAILED,
  *     COMPARE_AND_DELETE, COMPARE_AND_DELETE_DETAILED: arguments, values, writing
- *   INCREMENT_BY: arguments, writing, VALUE_PARSE
+ *   INCREMENT_BY, NEXT: arguments, writing, VALUE_PARSE
  *   DELETE, DELETE_IF_EXISTS, SET_MANY, DELETE_MANY, DELETE_BY_PREFIX,
  *     CLAIM_RANDOM_MANY, CLAIM_KEYS, RENEW_CLAIM, RENEW_CLAIMS, RELEASE_CLAIM,
  *     RELEASE_CLAIMS, COMPLETE_CLAIM, COMPLETE_CLAIMS, POP_RANDOM_MANY: arguments, writing
@@ -797,6 +807,8 @@ typedef enum xkv_op {
     X(CLAIM, "claim", CLAIM, items, 0, UINT32_MAX, 0, INVALID_OPTIONS)                             \
     X(CLAIMS, "claims", CLAIMS, items, 0, UINT32_MAX, 0, INVALID_OPTIONS)                          \
     X(PREFIX, "prefix", TEXT, prefix, 0, XKV_VALUE_MAX, 0, INVALID_OPTIONS)                        \
+    X(POSITION, "position", KEY, key, 1, XKV_KEY_MAX, 0, INVALID_OPTIONS)                          \
+    X(CYCLE, "cycle", BOOLEAN, cycle, 0, 1, false, INVALID_OPTIONS)                                \
     X(LIMIT, "limit", INTEGER, limit, 1, INT64_MAX, 0, INVALID_OPTIONS)                            \
     X(CURSOR, "cursor", TEXT, cursor, 0, XKV_CURSOR_MAX, 0, INVALID_CURSOR)                        \
     X(COUNT, "count", INTEGER, count, 1, XKV_COUNT_MAX, 0, INVALID_OPTIONS)                        \
@@ -847,6 +859,8 @@ typedef uint64_t xkv_arguments;
 #define XKV_ARG_CLAIM             XKV_ARG_BIT(CLAIM)
 #define XKV_ARG_CLAIMS            XKV_ARG_BIT(CLAIMS)
 #define XKV_ARG_PREFIX            XKV_ARG_BIT(PREFIX)
+#define XKV_ARG_POSITION          XKV_ARG_BIT(POSITION)
+#define XKV_ARG_CYCLE             XKV_ARG_BIT(CYCLE)
 #define XKV_ARG_LIMIT             XKV_ARG_BIT(LIMIT)
 #define XKV_ARG_CURSOR            XKV_ARG_BIT(CURSOR)
 #define XKV_ARG_COUNT             XKV_ARG_BIT(COUNT)
@@ -971,8 +985,8 @@ typedef enum xkv_expect {
 /* Zero is the default of every field. What an operation does not take is not
  * looked at. */
 typedef struct xkv_command {
-    int op; /* xkv_op */
-    xkv_bytes key;
+    int op;             /* xkv_op */
+    xkv_bytes key;      /* also the position of NEXT */
     xkv_bytes value;    /* also the new one of COMPARE_AND_SWAP */
     xkv_bytes expected; /* the old one */
     xkv_bytes items;    /* keys, entries, claims or columns: see xkv_items */
@@ -986,6 +1000,7 @@ typedef struct xkv_command {
     int64_t timeout_ms;   /* 0 to XKV_TIMEOUT_MAX: how long to wait for what is not there */
     int expect;           /* xkv_expect */
     bool repeats;         /* RANDOM_KEYS: the same key may come twice (script: unique false) */
+    bool cycle;           /* NEXT: behind the last comes the first */
     bool all_or_nothing;  /* CLAIM_KEYS */
     bool keep_key;        /* COMPLETE_CLAIM: do not delete (script: deleteKey false) */
     bool include_current; /* COMPARE_AND_…_DETAILED */

@@ -20,8 +20,8 @@ typedef struct xkv__watched {
  * processes, and are closed by close. */
 typedef struct xkv__net_calls {
     /* Connects to a host by name or address, to whichever of its addresses answers first in
-     * their order; within so many milliseconds, but for the resolver, which has its own
-     * limits. XKV__NO_HOST: there is none of that name. XKV__TIMED_OUT. */
+     * their order; within so many milliseconds. XKV__NO_HOST: there is none of that name;
+     * XKV__NO_RESOLVER: nobody has said yet whether there is. XKV__TIMED_OUT. */
     xkv__fault (*connect)(const char *host, const char *port, int timeout_ms, xkv__handle *socket);
 
     /* Connects to a local socket by its path. */

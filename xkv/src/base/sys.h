@@ -57,6 +57,7 @@ void xkv__sleep_ms(unsigned milliseconds);
     X(REFUSED, "nobody listens there")                                                             \
     X(UNREACHABLE, "no way leads there")                                                           \
     X(NO_HOST, "there is no host of that name")                                                    \
+    X(NO_RESOLVER, "the name could not be looked up in time")                                      \
     X(TIMED_OUT, "it took too long")                                                               \
     X(CUT_OFF, "the connection was ended")                                                         \
     X(OTHER, "a system error")

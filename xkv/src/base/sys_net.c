@@ -1,6 +1,8 @@
 /* sys_net.c - see net.h; for POSIX systems */
 #include "base/net.h"
 
+#include "base/monitor.h"
+
 #ifndef _WIN32
 
 #include <errno.h>
@@ -133,19 +135,129 @@ static xkv__fault connect_any(const struct addrinfo *address, int timeout_ms, xk
     return fault;
 }
 
+/* -- Names --------------------------------------------------------------------- */
+
+/* A question for the resolver. That cannot be told how long it may take, so it is asked in a
+ * thread of its own; one that nobody waits for any more ends by itself. */
+struct lookup {
+    xkv__monitor monitor; /* of what follows */
+    bool is_done, is_left;
+    int problem, number; /* of getaddrinfo, and errno */
+    struct addrinfo *found;
+    const char *host, *port; /* behind the struct */
+};
+
+static int look_up_now(const char *host, const char *port, int more, struct addrinfo **found) {
+    const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG | more};
+
+    *found = NULL;
+    return getaddrinfo(host, port, &wanted, found);
+}
+
+static struct lookup *lookup_new(const char *host, const char *port) {
+    size_t host_size = strlen(host) + 1, port_size = strlen(port) + 1;
+    struct lookup *lookup = xkv__alloc(sizeof *lookup + host_size + port_size);
+    char *texts = (char *)(lookup + 1);
+
+    if (!lookup)
+        return NULL;
+    *lookup = (struct lookup){.host = texts, .port = texts + host_size};
+    memcpy(texts, host, host_size);
+    memcpy(texts + host_size, port, port_size);
+    if (xkv__monitor_init(&lookup->monitor) == XKV_OK)
+        return lookup;
+    xkv__free(lookup);
+    return NULL;
+}
+
+static void lookup_free(struct lookup *lookup) {
+    if (lookup->found)
+        freeaddrinfo(lookup->found);
+    xkv__monitor_destroy(&lookup->monitor);
+    xkv__free(lookup);
+}
+
+static void *lookup_main(void *argument) {
+    struct lookup *lookup = argument;
+    struct addrinfo *found;
+    int problem = look_up_now(lookup->host, lookup->port, 0, &found), number = errno;
+
+    xkv__monitor_enter(&lookup->monitor);
+    lookup->found = found;
+    lookup->problem = problem;
+    lookup->number = number;
+    lookup->is_done = true;
+    bool is_left = lookup->is_left;
+    xkv__monitor_wake(&lookup->monitor);
+    xkv__monitor_leave(&lookup->monitor);
+    if (is_left)
+        lookup_free(lookup);
+    return NULL;
+}
+
+/* False, and it is left to its thread, if that takes too long. */
+static bool await_lookup(struct lookup *lookup, int timeout_ms) {
+    int64_t end = xkv__monitor_now() + (int64_t)timeout_ms * 1000000;
+
+    xkv__monitor_enter(&lookup->monitor);
+    while (!lookup->is_done && xkv__monitor_wait_until(&lookup->monitor, end))
+        ;
+    bool is_done = lookup->is_done;
+    lookup->is_left = !is_done;
+    xkv__monitor_leave(&lookup->monitor);
+    return is_done;
+}
+
+static int look_up(const char *host, const char *port, int timeout_ms, struct addrinfo **found) {
+    struct lookup *lookup = lookup_new(host, port);
+    xkv__thread thread;
+
+    if (!lookup)
+        return EAI_MEMORY;
+    if (xkv__thread_start(&thread, lookup_main, lookup) != XKV_OK) {
+        lookup_free(lookup);
+        return EAI_MEMORY;
+    }
+    if (!await_lookup(lookup, timeout_ms)) {
+        pthread_detach(thread);
+        return EAI_AGAIN;
+    }
+    xkv__thread_join(thread);
+    int problem = lookup->problem;
+    *found = lookup->found;
+    lookup->found = NULL;
+    errno = lookup->number;
+    lookup_free(lookup);
+    return problem;
+}
+
+static xkv__fault lookup_fault(int problem) {
+    switch (problem) {
+    case EAI_SYSTEM:
+        return socket_fault(true);
+    case EAI_MEMORY:
+        return xkv__fault_of(ENOMEM);
+    case EAI_AGAIN:
+        return (xkv__fault){XKV__NO_RESOLVER, 0};
+    default:
+        return (xkv__fault){XKV__NO_HOST, 0};
+    }
+}
+
+/* An address needs no resolver. */
 static xkv__fault connect_host(const char *host, const char *port, int timeout_ms,
                                xkv__handle *socket) {
-    struct addrinfo wanted = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *found;
-    int problem = getaddrinfo(host, port, &wanted, &found);
+    int64_t end = xkv__monitor_now() + (int64_t)timeout_ms * 1000000;
+    struct addrinfo *found;
+    int problem = look_up_now(host, port, AI_NUMERICHOST, &found);
 
     *socket = XKV__NO_HANDLE;
-    if (problem == EAI_SYSTEM)
-        return socket_fault(true);
-    if (problem == EAI_MEMORY)
-        return xkv__fault_of(ENOMEM);
+    if (problem == EAI_NONAME)
+        problem = look_up(host, port, timeout_ms, &found);
     if (problem != 0)
-        return (xkv__fault){XKV__NO_HOST, 0};
-    xkv__fault fault = connect_any(found, timeout_ms, socket);
+        return lookup_fault(problem);
+    int64_t left = (end - xkv__monitor_now()) / 1000000;
+    xkv__fault fault = connect_any(found, left > 0 ? (int)left : 0, socket);
     freeaddrinfo(found);
     return fault;
 }

@@ -43,6 +43,18 @@ static int check_key(const char *where, xkv_bytes key) {
     return is_key(key) ? XKV_OK : refuse_key(where, key);
 }
 
+/* What is handed out must not be where it is noted what was. */
+static int check_position(const xkv_command *command) {
+    char quoted[XKV__QUOTE_SIZE];
+
+    if (!xkv__has_prefix(command->key, command->prefix))
+        return XKV_OK;
+    return xkv__fail(XKV_E_INVALID_OPTIONS,
+                     "position %s starts with the prefix, so it would be handed out itself; name a "
+                     "key that does not",
+                     xkv__quote(command->key, quoted));
+}
+
 enum { VALUE_NAME_SIZE = XKV__QUOTE_SIZE + 20 };
 
 static const char *value_name(const xkv_bytes *key, char out[VALUE_NAME_SIZE]) {
@@ -292,6 +304,8 @@ static int check(const xkv_options *options, const xkv_op_info *info, xkv_argume
         switch (row->kind) {
         case XKV_KIND_KEY:
             error = check_key(row->name, xkv__bytes_in(command, row));
+            if (error == XKV_OK && options && row->argument == XKV_ARG_POSITION)
+                error = check_position(command);
             break;
         case XKV_KIND_VALUE:
             error =

@@ -25,6 +25,7 @@ struct row {
     const char *standard_text;
     int error;        /* the code of a bad value */
     bool no_conflict; /* two handles may differ in it: it tells stores apart, or is the handle's */
+    bool may_be_open; /* INTEGER: it may be OPEN, whatever min is */
 };
 
 static const char *const backends[] = {"disk", "memory", "redis", NULL};
@@ -35,7 +36,7 @@ static const char *const freelists[] = {"", "array", "map", "hashmap", NULL};
 #define FIELD(field) .offset = offsetof(xkv_options, field)
 #define BAD          .error = XKV_E_INVALID_OPTIONS
 #define MAY_MISS     .standard_text = ""
-#define OPEN         XKV_ANY /* a choice that is left open, which only programs may do */
+#define OPEN         XKV_ANY /* what is left open, which only programs may do */
 #define DEFAULT_NAME "default"
 #define DAY_MS       (24 * 60 * 60 * 1000)
 #define EXACT_MAX    (((int64_t)1 << 53) - 1) /* up to here a double tells integers apart */
@@ -62,7 +63,8 @@ static const struct row rows[] = {
      BAD},
     {"disk.mlock", BOOLEAN, FIELD(mlock), BAD},
     {"url", TEXT, FIELD(url), MAY_MISS, BAD, .no_conflict = true},
-    {"redis.partitions", INTEGER, FIELD(redis_partitions), .standard = 1, .min = 1, .max = 64, BAD},
+    {"redis.partitions", INTEGER, FIELD(redis_partitions), .standard = 1, .min = 1, .max = 64, BAD,
+     .may_be_open = true},
     {"redis.timeout", DURATION, FIELD(redis_timeout_ms), .standard = 5000, .min = 1, .max = DAY_MS,
      BAD},
     {"redis.replicas", INTEGER, FIELD(redis_replicas), .max = 16, BAD},
@@ -336,7 +338,8 @@ static bool in_range(const struct row *row, const xkv_options *options) {
             choices++;
         return number >= row->min && number < choices;
     default:
-        return number == row->standard || (number >= row->min && number <= row->max);
+        return number == row->standard || (number >= row->min && number <= row->max) ||
+               (row->may_be_open && number == OPEN);
     }
 }
 
@@ -392,7 +395,7 @@ static void value_text(const struct row *row, const xkv_options *options,
 
 /* Whether one of two leaves open what the other may have settled. */
 static bool is_open(const struct row *row, const xkv_options *one, const xkv_options *other) {
-    return row->kind == CHOICE &&
+    return (row->kind == CHOICE || row->may_be_open) &&
            (field_number(row, one) == OPEN || field_number(row, other) == OPEN);
 }
 

@@ -45,6 +45,15 @@ int xkv__tell_no_integer(xkv_bytes key) {
                      xkv__quote(key, quoted));
 }
 
+int xkv__tell_no_position(xkv_bytes key) {
+    char quoted[XKV__QUOTE_SIZE];
+
+    return xkv__fail(XKV_E_VALUE_PARSE,
+                     "the value of position %s is no key; set it to the key that was handed out "
+                     "last, or delete it to begin anew",
+                     xkv__quote(key, quoted));
+}
+
 int xkv__tell_overflow(xkv_bytes key) {
     char quoted[XKV__QUOTE_SIZE];
 

@@ -24,6 +24,9 @@ int xkv__tell_compared(xkv_reply *reply, const char *done, bool expected, const 
 int xkv__tell_no_integer(xkv_bytes key);
 int xkv__tell_overflow(xkv_bytes key);
 
+/* Why NEXT fails: what is there is no key. Returns XKV_E_VALUE_PARSE. */
+int xkv__tell_no_position(xkv_bytes key);
+
 /* -- Many keys ------------------------------------------------------------------ */
 
 /* A member of GET_MANY's; value is NULL if there is none. */

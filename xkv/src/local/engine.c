@@ -46,6 +46,7 @@ static xkv__handler *const handlers[XKV_OP_END] = {
     [XKV_OP_RANDOM_ENTRY] = xkv__random_entry,
     [XKV_OP_RANDOM_KEYS] = xkv__random_keys,
     [XKV_OP_NEXT_CIRCULAR] = xkv__next_circular,
+    [XKV_OP_NEXT] = xkv__next,
     [XKV_OP_INCREMENT_BY] = xkv__increment_by,
     [XKV_OP_GET_OR_SET] = xkv__get_or_set,
     [XKV_OP_SWAP] = xkv__swap,

@@ -23,7 +23,8 @@ extern xkv__handler xkv__get, xkv__set, xkv__delete, xkv__exists, xkv__set_if_ab
 
 extern xkv__handler xkv__clear, xkv__size, xkv__count, xkv__list, xkv__list_keys, xkv__scan,
     xkv__scan_keys, xkv__get_many, xkv__set_many, xkv__delete_many, xkv__delete_by_prefix,
-    xkv__random_key, xkv__random_entry, xkv__random_keys, xkv__rebuild_key_list, xkv__next_circular;
+    xkv__random_key, xkv__random_entry, xkv__random_keys, xkv__rebuild_key_list, xkv__next_circular,
+    xkv__next;
 
 extern xkv__handler xkv__claim_random, xkv__claim_key, xkv__claim_next, xkv__claim_for_owner,
     xkv__claim_random_many, xkv__claim_keys, xkv__renew_claim, xkv__release_claim,

@@ -1,5 +1,5 @@
 /*
- * positions.c - see positions.h; and the command that moves them
+ * positions.c - see positions.h; and the commands that hand out keys in order
  *
  * A step of nextCircular reads the store and writes its position, so it takes a lock of its
  * own around both. If the lock came after the beginning of the transaction, two calls could
@@ -16,6 +16,9 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "command/items.h"
+#include "command/told.h"
+#include "formats/position.h"
+#include "local/change.h"
 #include "local/engine.h"
 #include "tree/btree.h"
 
@@ -100,4 +103,61 @@ int xkv__next_circular(xkv__txn *txn, const xkv_command *command, xkv_reply *rep
     reply->number = 1;
     return writer.error == XKV_OK ? move(txn->backend->positions, command->prefix, found.text)
                                   : writer.error;
+}
+
+/* -- Positions that are values -------------------------------------------------- */
+
+/* The next entry behind a key, which may be anything; behind the last one, if it is in turns,
+ * the first. Without a key the first. */
+static int seek_next(xkv__txn *txn, const xkv_command *command, const xkv_bytes *last,
+                     xkv_item *found) {
+    xkv_bytes prefix = command->prefix;
+    bool behind = last && xkv__compare(*last, prefix) >= 0;
+    int error = seek_with(txn, prefix, behind ? *last : prefix, behind, found);
+
+    if (error == XKV_E_KEY_NOT_FOUND && behind && command->cycle)
+        return seek_with(txn, prefix, prefix, false, found);
+    return error;
+}
+
+/* Notes what is handed out, as a value of the store's kind. */
+static int put_position(xkv__txn *txn, xkv_bytes position, xkv_bytes key, xkv__buffer *text) {
+    text->len = 0;
+    xkv__position_write(txn->backend->options->serialization, key, text);
+    return text->error == XKV_OK ? xkv__change_put(txn, position, xkv__buffer_bytes(text))
+                                 : text->error;
+}
+
+/* The reply is written before the store is, where what was found may lie no longer. */
+static int give_next(xkv__txn *txn, const xkv_command *command, const xkv_bytes *last,
+                     xkv__buffer *text, xkv_reply *reply) {
+    xkv__writer writer = xkv__writer_on(reply);
+    xkv_item found = {.kind = XKV_ITEM_ENTRY};
+    int error = seek_next(txn, command, last, &found);
+
+    if (error == XKV_E_KEY_NOT_FOUND)
+        return xkv__reply_null(reply);
+    if (error != XKV_OK)
+        return error;
+    xkv__put_entry(&writer, NULL, found.text, found.value);
+    reply->number = 1;
+    return writer.error == XKV_OK ? put_position(txn, command->key, found.text, text)
+                                  : writer.error;
+}
+
+int xkv__next(xkv__txn *txn, const xkv_command *command, xkv_reply *reply) {
+    int serialization = txn->backend->options->serialization;
+    xkv__buffer room = {.len = 0}, text = {.len = 0};
+    xkv_bytes value, last;
+    int error = txn->backend->ops->get(txn, XKV__DATA, command->key, &value);
+
+    if (error == XKV_E_KEY_NOT_FOUND)
+        error = give_next(txn, command, NULL, &text, reply);
+    else if (error == XKV_OK && xkv__position_read(serialization, value, &room, &last))
+        error = give_next(txn, command, &last, &text, reply);
+    else if (error == XKV_OK)
+        error = room.error == XKV_OK ? xkv__tell_no_position(command->key) : room.error;
+    xkv__buffer_free(&room);
+    xkv__buffer_free(&text);
+    return error;
 }

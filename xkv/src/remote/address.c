@@ -49,6 +49,7 @@ struct reading {
     const char *source, *url; /* whose value it is, and the value */
     enum place place;
     bool has_db;
+    bool is_needed; /* the environment must have all that options refer to */
 };
 
 static int refuse(const struct reading *reading, const char *why) {
@@ -281,7 +282,7 @@ static int find_url(struct reading *reading, const xkv_options *options) {
 
     reading->source = in_options ? "url" : VARIABLE " of the environment";
     reading->url = in_options ? options->url : xkv__environment(VARIABLE);
-    if (is_given(reading->url))
+    if (is_given(reading->url) || !reading->is_needed)
         return XKV_OK;
     return xkv__fail(XKV_E_INVALID_OPTIONS,
                      "a store on a server needs to know where that is: give url: "
@@ -300,13 +301,15 @@ static int add_user(const xkv_options *options, xkv__address *address) {
 }
 
 /* Its name is not shown: somebody may have given the password itself. */
-static int add_password(const xkv_options *options, xkv__address *address) {
+static int add_password(const xkv_options *options, bool is_needed, xkv__address *address) {
     if (!is_given(options->redis_password_env))
         return XKV_OK;
     if (address->password)
         return xkv__fail(XKV_E_INVALID_OPTIONS,
                          "the url has a password, and redis.passwordEnv names another: give one");
     const char *password = xkv__environment(options->redis_password_env);
+    if (!password && !is_needed)
+        return XKV_OK;
     if (!password)
         return xkv__fail(XKV_E_INVALID_OPTIONS,
                          "redis.passwordEnv must be the name of a variable in the environment of "
@@ -331,7 +334,7 @@ static int check_tls(const xkv_options *options, const xkv__address *address) {
     bool has_any = has_ca || has_cert || is_given(options->tls_key) ||
                    is_given(options->tls_server_name) || options->tls_insecure;
 
-    if (has_any && !address->is_tls)
+    if (has_any && !address->is_tls && address->count > 0)
         return xkv__fail(XKV_E_INVALID_OPTIONS,
                          "options redis.tls.… are given, but the url is not one of TLS: let it "
                          "begin with rediss://, or leave them out");
@@ -341,28 +344,38 @@ static int check_tls(const xkv_options *options, const xkv__address *address) {
     return XKV_OK;
 }
 
-static int add_options(const xkv_options *options, xkv__address *address) {
+/* A url or a password that is not known yet may be what would make the rest right. */
+static int add_options(const xkv_options *options, bool is_needed, xkv__address *address) {
     int error = add_user(options, address);
+    bool is_known = address->count > 0;
 
     if (error == XKV_OK)
-        error = add_password(options, address);
-    if (error == XKV_OK)
+        error = add_password(options, is_needed, address);
+    if (error == XKV_OK && is_known && (is_needed || !is_given(options->redis_password_env)))
         error = check_user(address);
     return error == XKV_OK ? check_tls(options, address) : error;
 }
 
-int xkv__address_read(const xkv_options *options, xkv__address *address) {
-    struct reading reading = {.address = address};
+static int read_address(const xkv_options *options, bool is_needed, xkv__address *address) {
+    struct reading reading = {.address = address, .is_needed = is_needed};
 
     memset(address, 0, sizeof *address);
     int error = find_url(&reading, options);
-    if (error == XKV_OK)
+    if (error == XKV_OK && is_given(reading.url))
         error = read_url(&reading);
     if (error == XKV_OK)
-        error = add_options(options, address);
+        error = add_options(options, is_needed, address);
     if (error != XKV_OK)
         xkv__address_free(address);
     return error;
+}
+
+int xkv__address_read(const xkv_options *options, xkv__address *address) {
+    return read_address(options, true, address);
+}
+
+int xkv__address_foresee(const xkv_options *options, xkv__address *address) {
+    return read_address(options, false, address);
 }
 
 void xkv__address_free(xkv__address *address) {

@@ -26,7 +26,7 @@ typedef struct xkv__host {
 
 typedef struct xkv__address {
     xkv__host hosts[XKV__HOSTS_MAX];
-    unsigned count; /* 1 at least */
+    unsigned count; /* 1 at least, but for what is only foreseen */
     bool is_unix, is_tls;
     char *master;          /* of sentinels: what they call it; else NULL */
     char *user, *password; /* NULL if there is none */
@@ -38,6 +38,10 @@ typedef struct xkv__address {
  * password. XKV_OK and an address, freed by the next; or XKV_E_INVALID_OPTIONS with a
  * reason that says what is wrong, and has no password in it. XKV_E_STORE_FULL. */
 int xkv__address_read(const xkv_options *options, xkv__address *address);
+
+/* The same before anything is opened: what the environment is to have may be missing. Then there
+ * are no hosts, or no password. */
+int xkv__address_foresee(const xkv_options *options, xkv__address *address);
 void xkv__address_free(xkv__address *address); /* all zero is allowed */
 
 /* The same for people: "redis://host:6379,host:6380/2", without user and password. Freed by the

@@ -329,6 +329,16 @@ static int answer_found(struct heard *heard) {
     return writer.error;
 }
 
+/* A number instead: what stands at the position is no key. */
+static int answer_next(struct heard *heard) {
+    xkv__resp_cursor cursor = heard->cursor;
+    xkv__resp_item item;
+
+    if (xkv__resp_next(&cursor, &item) && item.kind == XKV__RESP_INTEGER)
+        return xkv__tell_no_position(heard->command->key);
+    return answer_found(heard);
+}
+
 /* -- Claims ----------------------------------------------------------------------- */
 
 /* Hears token, deadline, the key if it is not known, and value; and tells the claim. */
@@ -558,6 +568,7 @@ static answer *const answers[XKV__OPS_END] = {
     [XKV_OP_RANDOM_ENTRY] = answer_found,
     [XKV_OP_RANDOM_KEYS] = answer_keys,
     [XKV_OP_NEXT_CIRCULAR] = answer_found,
+    [XKV_OP_NEXT] = answer_next,
     [XKV_OP_INCREMENT_BY] = answer_increment_by,
     [XKV_OP_GET_OR_SET] = answer_get_or_set,
     [XKV_OP_SWAP] = answer_swap,

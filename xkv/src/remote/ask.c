@@ -340,6 +340,16 @@ static void say_next(struct speech *speech) {
         say(speech, xkv__buffer_bytes(&speech->spread->next));
 }
 
+/* What stands at a position must be that still, if it stood there. */
+static void say_seen(struct speech *speech) {
+    if (speech->spread->is_there)
+        say(speech, xkv__buffer_bytes(&speech->spread->seen));
+}
+
+static void say_cycle(struct speech *speech) {
+    say_flag(speech, speech->command->cycle);
+}
+
 static void say_last(struct speech *speech) {
     say(speech, xkv__buffer_bytes(&speech->spread->last));
 }
@@ -509,6 +519,10 @@ static const struct row rows[XKV__OPS_END] = {
     [XKV_OP_RANDOM_KEY] = {NULL, SCRIPT_RANDOM_KEY, "dk", {CHOICE, say_share}},
     [XKV_OP_RANDOM_ENTRY] = {NULL, SCRIPT_RANDOM_ENTRY, "dk", {CHOICE, say_share}},
     [XKV_OP_RANDOM_KEYS] = {NULL, SCRIPT_RANDOM_KEYS, "dk", {CHOICE, say_count, say_repeats}},
+    [XKV_OP_NEXT] = {NULL,
+                     SCRIPT_NEXT,
+                     "dk",
+                     {say_key, say_prefix, say_low, say_high, say_cycle, say_json}},
     [XKV_OP_NEXT_CIRCULAR] = {NULL, SCRIPT_NEXT_CIRCULAR, "dkr", {say_prefix, say_low, say_high}},
 
     [XKV_OP_CLAIM_RANDOM] = {NULL,
@@ -566,6 +580,8 @@ static const struct row rows[XKV__OPS_END] = {
                             SCRIPT_CLAIM_FOR_OWNER,
                             KEYS_OF_CLAIMS,
                             {say_clock, CHOICE, say_ttl, say_owner, say_share}},
+    [XKV__OP_LOOK_POSITION] = {NULL, SCRIPT_LOOK_POSITION, "d", {say_key}},
+    [XKV__OP_TAKE_POSITION] = {NULL, SCRIPT_TAKE_POSITION, "dk", {say_key, say_next, say_seen}},
     [XKV__OP_LOOK_TURN] = {NULL, SCRIPT_LOOK_TURN, "dr", {say_prefix}},
     [XKV__OP_TAKE_TURN] = {NULL, SCRIPT_TAKE_TURN, "dr", {say_prefix, say_last, say_next}},
 };

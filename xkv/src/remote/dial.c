@@ -105,6 +105,8 @@ static int refused(xkv__line *line, xkv_bytes text) {
         return xkv__fail(XKV_E_SERVER_UNAVAILABLE,
                          "the server asks for a password: give it in K6_KV_REDIS_URL, by "
                          "redis.passwordEnv, or in the url");
+    if (begins(text, "NOPERM"))
+        return xkv__refusal(text);
     if (begins(text, "ERR unknown command") || begins(text, "NOPROTO"))
         return xkv__fail(XKV_E_SERVER_UNAVAILABLE,
                          "the server is too old, or no Redis or Valkey: it needs to be as new as "
@@ -238,11 +240,30 @@ static int judge(xkv__line *line, const xkv__server *server) {
     return XKV_OK;
 }
 
+/* Who is told something by redis:// and has TLS ends the connection, with an alert of TLS or
+ * without a word (the alert may be lost). Nobody else begins like that. */
+static int explain_greeting(xkv__line *line, const xkv__buffer *answers, int error) {
+    enum { ALERT = 0x15 };
+    bool is_alert = answers->len > 0 && answers->data[0] == ALERT;
+
+    if (is_alert) {
+        line->is_final = true;
+        return xkv__fail(XKV_E_SERVER_UNAVAILABLE,
+                         "the server speaks TLS: let the url begin with rediss://");
+    }
+    if (error == XKV_E_SERVER_UNAVAILABLE && answers->len == 0 && line_left_ms(line) > 0)
+        return xkv__fail_about(error, "it said nothing, as servers do that speak TLS: then let the "
+                                      "url begin with rediss://");
+    return error;
+}
+
 static int greet(const xkv__address *address, xkv__line *line, xkv__server *server) {
     xkv__buffer question = {.len = 0}, answers = {.len = 0};
     unsigned count = put_greeting(address, &question);
     int error = xkv__converse(line, &question, count, &answers);
 
+    if (error != XKV_OK && !address->is_tls)
+        error = explain_greeting(line, &answers, error);
     if (error == XKV_OK)
         error = check_answers(line, &answers);
     if (error == XKV_OK) {
@@ -276,6 +297,18 @@ static int teach(xkv__line *line) {
 
 /* -- Dialing --------------------------------------------------------------------- */
 
+static int cannot_connect(xkv__fault fault) {
+    if (fault.cause == XKV__NO_HOST)
+        return xkv__fail(XKV_E_SERVER_UNAVAILABLE,
+                         "there is no host of that name: see whether the url has it right, and "
+                         "whether this machine knows it (DNS, /etc/hosts)");
+    if (fault.cause == XKV__NO_RESOLVER)
+        return xkv__fail(XKV_E_SERVER_UNAVAILABLE,
+                         "the name could not be looked up in time: see to the DNS servers of this "
+                         "machine (/etc/resolv.conf), or give an address in the url");
+    return line_fault("cannot connect", fault);
+}
+
 int xkv__connect(const xkv__address *address, const xkv__host *host, const xkv_options *options,
                  xkv__line *line) {
     xkv__fault fault;
@@ -292,7 +325,7 @@ int xkv__connect(const xkv__address *address, const xkv__host *host, const xkv_o
         fault = xkv__net.connect_local(host->name, &line->socket);
     else
         fault = xkv__net.connect(host->name, host->port, line_left_ms(line), &line->socket);
-    return fault.cause == XKV__FINE ? XKV_OK : line_fault("cannot connect", fault);
+    return fault.cause == XKV__FINE ? XKV_OK : cannot_connect(fault);
 }
 
 void xkv__hang_up(xkv__line *line) {

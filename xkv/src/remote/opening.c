@@ -31,7 +31,7 @@ static int agree(const xkv__dialect *dialect, int64_t serialization, int64_t par
                          "the server's store has serialization \"%s\", and the option says \"%s\"",
                          xkv_serialization_name((int)serialization),
                          xkv_serialization_name(options->serialization));
-    if (options->redis_partitions != partitions)
+    if (options->redis_partitions != XKV_ANY && options->redis_partitions != partitions)
         return xkv__fail(XKV_E_OPTIONS_CONFLICT,
                          "the server's store was made with redis.partitions %lld, and the option "
                          "says %lld",
@@ -62,7 +62,7 @@ int xkv__answer_store(xkv__dialect *dialect, xkv_bytes answer_bytes) {
     if (!take_id(id, dialect->id))
         return xkv__not_ours();
     dialect->serialization = (int)serialization;
-    dialect->count = (unsigned)partitions;
+    dialect->found = (unsigned)partitions;
     dialect->is_being_made = members == 5;
     return XKV_OK;
 }
@@ -101,10 +101,6 @@ static const struct refusal {
     {"OOM", XKV_E_STORE_FULL,
      "the server's memory is full; raise its maxmemory, or delete something"},
     {"MISCONF", XKV_E_SERVER_UNAVAILABLE, "the server refuses writes, as it cannot save its data"},
-    {"NOPERM", XKV_E_SERVER_UNAVAILABLE,
-     "the server does not let this user run the commands that a store needs: those on hashes, "
-     "sorted sets and strings, EVAL, EVALSHA, SCRIPT LOAD, UNLINK, EXISTS and TIME, on keys that "
-     "begin with \"xkv:\""},
     {"WRONGTYPE", XKV_E_STORE_LOST,
      "the server has something else under the name of one of the store's keys; use another name"},
 };
@@ -119,10 +115,46 @@ static const struct refusal *find_refusal(xkv_bytes text) {
     return NULL;
 }
 
+static const char *find_text(xkv_bytes text, const char *word) {
+    size_t len = strlen(word);
+
+    for (size_t at = 0; at + len <= text.len; at++) {
+        if (memcmp((const char *)text.data + at, word, len) == 0)
+            return (const char *)text.data + at;
+    }
+    return NULL;
+}
+
+/* Whether the user may not do something. Of what a script may not do Redis and Valkey tell
+ * each in its own words. */
+static bool is_denied(xkv_bytes text) {
+    return xkv__has_prefix(text, xkv_text("NOPERM ")) || find_text(text, "ACL failure in script") ||
+           find_text(text, "The user executing the script can't");
+}
+
+/* Which it is: the command if the server names that. All of its words would show the user. */
+static int deny(xkv_bytes text) {
+    static const char start[] = "run the '";
+    const char *end = (const char *)text.data + text.len, *at = find_text(text, start);
+    const char *name = at ? at + sizeof start - 1 : end;
+    const char *quote = memchr(name, '\'', (size_t)(end - name));
+    const char *what = quote                       ? "run "
+                       : find_text(text, "access") ? "use the store's keys"
+                                                   : "run a command that a store needs";
+
+    return xkv__fail(XKV_E_SERVER_UNAVAILABLE,
+                     "the server does not let this user %s%.*s; have it allow (ACL SETUSER) ~xkv:* "
+                     "+@hash +@sortedset +@string +@scripting +unlink +exists +time +hello +auth "
+                     "+info +select +client|setname +cluster|slots +asking",
+                     what, quote ? (int)(quote - name) : 0, name);
+}
+
 int xkv__refusal(xkv_bytes text) {
     const struct refusal *refusal = find_refusal(text);
     char quoted[XKV__QUOTE_SIZE];
 
+    if (is_denied(text))
+        return deny(text);
     if (refusal)
         return xkv__fail(refusal->code, "%s", refusal->advice);
     return xkv__fail(XKV_E_SERVER_UNAVAILABLE, "the server refuses: %s", xkv__quote(text, quoted));

@@ -50,7 +50,8 @@ typedef struct xkv__dialect {
     const xkv_options *options;
     int serialization; /* of the store that is there */
     char id[XKV__ID_SIZE + 1];
-    unsigned count; /* of partitions */
+    unsigned count; /* of partitions, */
+    unsigned found; /* and how many the store has: as many, unless options leave that open */
     xkv__partition *partitions;
     struct xkv__bounds *bounds; /* of several partitions, spread.h; of who has the lead */
     bool is_being_made;         /* partitions behind the first may not be there yet */
@@ -126,7 +127,7 @@ bool xkv__is_redirect(xkv_bytes text);
  * the dialect's id, serialization and count. */
 void xkv__ask_store(const xkv__dialect *dialect, bool whole, xkv__buffer *out);
 
-/* Sets the dialect's id, serialization and count to those of the store. XKV_E_OPTIONS_CONFLICT
+/* Sets the dialect's id, serialization and found to those of the store. XKV_E_OPTIONS_CONFLICT
  * if it is of another serialization or has other partitions than the options say. */
 int xkv__answer_store(xkv__dialect *dialect, xkv_bytes answer);
 

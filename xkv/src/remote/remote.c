@@ -3,12 +3,15 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "base/text.h"
 #include "command/command.h"
 #include "files/files.h"
+#include "remote/heard.h"
 #include "remote/seek.h"
 #include "remote/spread.h"
 #include "remote/traffic.h"
 #include "remote/walk.h"
+#include "remote/words.h"
 
 #include <stdio.h>
 
@@ -25,10 +28,11 @@ static struct remote *remote_of(const xkv__opened *opened) {
 
 /* -- Sites ------------------------------------------------------------------------------- */
 
-/* Where the servers are, and the store's name there. */
+/* Where the servers are, and the store's name there. Options are checked by this, too, where
+ * nobody has said yet where the servers are (k6 inspect): opening is when that must be known. */
 static int remote_locate(const xkv_options *options, xkv__site *site) {
     xkv__address address;
-    int error = xkv__address_read(options, &address);
+    int error = xkv__address_foresee(options, &address);
 
     if (error != XKV_OK)
         return error;
@@ -97,6 +101,36 @@ static int go_to_first(const struct remote *remote, xkv__line *line, const xkv__
     return xkv__dial(&remote->address, first, remote->base.options, line, &server);
 }
 
+static void ask_whether_there(const struct remote *remote, xkv__buffer *question) {
+    const xkv__partition *first = &remote->dialect.partitions[0];
+
+    xkv__put_head(question, 2);
+    xkv__put_word(question, xkv_text("EXISTS"));
+    xkv__put_count(question, '$', first->base_len + 1);
+    xkv__buffer_append(question, first->base, first->base_len);
+    xkv__buffer_append(question, "m\r\n", 3);
+}
+
+/* Who only reads makes no store. */
+static int must_be_there(const struct remote *remote, xkv__line *line) {
+    xkv__buffer question = {.len = 0}, answer = {.len = 0};
+    char quoted[XKV__QUOTE_SIZE];
+    int64_t there = 0;
+
+    ask_whether_there(remote, &question);
+    int error = ask(line, &question, &answer);
+    xkv__resp_cursor cursor = xkv__resp_cursor_on(xkv__buffer_bytes(&answer));
+    if (error == XKV_OK && !xkv__hear_number(&cursor, &there))
+        error = xkv__not_ours();
+    xkv__buffer_free(&question);
+    xkv__buffer_free(&answer);
+    if (error != XKV_OK || there)
+        return error;
+    return xkv__fail(XKV_E_STORE_LOST,
+                     "the server has no store of the name %s, and who only reads makes none",
+                     xkv__quote(xkv_text(remote->base.options->name), quoted));
+}
+
 /* What the store is: that of this name, which is made if there is none. */
 static int meet_store(struct remote *remote, xkv__line *line) {
     xkv__buffer question = {.len = 0}, answer = {.len = 0};
@@ -117,6 +151,8 @@ static int find_store(struct remote *remote, xkv__line *line, xkv__topology *top
 
     if (error == XKV_OK && server.is_cluster && host)
         error = go_to_first(remote, line, host, topology);
+    if (error == XKV_OK && remote->base.options->read_only)
+        error = must_be_there(remote, line);
     if (error == XKV_OK)
         error = meet_store(remote, line);
     if (error != XKV_OK) {
@@ -178,15 +214,32 @@ static int meet_partitions(struct remote *remote) {
     return error == XKV_OK ? ask_partitions(remote, XKV__OP_MADE) : error;
 }
 
+/* How many partitions a store has is known when it is found: then it is looked for with all of
+ * them. */
+static int find_with_partitions(struct remote *remote, xkv__line *line, xkv__topology *topology) {
+    int error = find_patiently(remote, line, topology);
+
+    while (error == XKV_OK && remote->dialect.found != remote->dialect.count) {
+        xkv__hang_up(line);
+        xkv__topology_free(topology);
+        xkv__partitions_free(&remote->dialect);
+        error = xkv__partitions_name(&remote->dialect, remote->dialect.found);
+        if (error == XKV_OK)
+            error = find_patiently(remote, line, topology);
+    }
+    return error;
+}
+
 static int connect_store(struct remote *remote) {
     xkv__line line = {.socket = XKV__NO_HANDLE};
     xkv__found found = {.topology.count = 0};
-    int error = find_patiently(remote, &line, &found.topology);
+    int error = find_with_partitions(remote, &line, &found.topology);
 
     if (error != XKV_OK)
         return error;
     found.socket = line.socket;
     remote->base.serialization = remote->dialect.serialization;
+    remote->base.partitions = remote->dialect.count;
     remote->traffic = xkv__traffic_start(&remote->address, &remote->dialect, &found);
     xkv__topology_free(&found.topology);
     if (!remote->traffic)
@@ -217,7 +270,9 @@ static int remote_open(const xkv__executor *self, const xkv_options *options, xk
     make_id(remote->dialect.id);
     int error = xkv__address_read(options, &remote->address);
     if (error == XKV_OK)
-        error = xkv__partitions_name(&remote->dialect, (unsigned)options->redis_partitions);
+        error = xkv__partitions_name(&remote->dialect, options->redis_partitions == XKV_ANY
+                                                           ? 1
+                                                           : (unsigned)options->redis_partitions);
     if (error == XKV_OK)
         error = connect_store(remote);
     if (error == XKV_OK)

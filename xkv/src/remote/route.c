@@ -80,6 +80,7 @@ void xkv__spread_free(struct xkv__spread *spread) {
     xkv__buffer_free(&spread->offsets);
     xkv__buffer_free(&spread->last);
     xkv__buffer_free(&spread->next);
+    xkv__buffer_free(&spread->seen);
     xkv__buffer_free(&spread->taken);
     xkv__buffer_free(&spread->merged);
     xkv__free(spread);
@@ -106,6 +107,9 @@ static uint64_t whom_of_many(const xkv__dialect *dialect, xkv__exchange *exchang
     const xkv_command *command = exchange->call->command;
     xkv_bytes place = command->op < XKV_OP_END ? one_place(command) : (xkv_bytes){NULL, 0};
 
+    if (command->op == XKV_OP_NEXT && place.data &&
+        xkv__partition_of(dialect, place) != xkv__partition_of(dialect, command->key))
+        place.data = NULL; /* the position lies elsewhere */
     return place.data ? bit_of(dialect, place) : begin_spread(dialect, exchange);
 }
 
@@ -117,6 +121,6 @@ uint64_t xkv__whom(const xkv__dialect *dialect, xkv__exchange *exchange) {
 
 bool xkv__changes(const xkv_command *command) {
     if (command->op >= XKV_OP_END)
-        return command->op == XKV__OP_TAKE_TURN;
+        return command->op == XKV__OP_TAKE_TURN || command->op == XKV__OP_TAKE_POSITION;
     return xkv__info(command)->access >= XKV_ACCESS_WRITE || command->op == XKV_OP_NEXT_CIRCULAR;
 }

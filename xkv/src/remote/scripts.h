@@ -138,6 +138,19 @@
     "grant(key,token,now+ttl,field)\n" \
     "return {digits(token),digits(now+ttl),key,call('HGET',K[1],key)}\nend\n"
 
+#define TEXT_MEANING \
+    "local function meaning(value,json)\nif json~='1' then\nreturn value~='' and value\nend\n" \
+    "local plain=string.match(value,'^\"([^\"\\\\]+)\"$')\nif plain then\nreturn plain\nend\n" \
+    "local fine,list=pcall(cjson.decode,'['..value..']')\n" \
+    "local key=fine and #list==1 and list[1]\nreturn type(key)=='string' and key~='' and key\n" \
+    "end\n"
+
+#define TEXT_QUOTED \
+    "local function quoted(key,json)\nif json~='1' then\nreturn key\nend\n" \
+    "local short={['\"']='\\\\\"',['\\\\']='\\\\\\\\',['\\b']='\\\\b',['\\f']='\\\\f',['\\n']='\\\\n',['\\r']='\\\\r',['\\t']='\\\\t'}\n" \
+    "return '\"'..string.gsub(key,'[%z\\1-\\31\"\\\\]',function(c)\n" \
+    "return short[c] or string.format('\\\\u%04x',string.byte(c))\nend)..'\"'\nend\n"
+
 enum script_number {
     SCRIPT_CLAIM_RANDOM,
     SCRIPT_CLAIM_NEXT,
@@ -162,6 +175,9 @@ enum script_number {
     SCRIPT_NEXT_CIRCULAR,
     SCRIPT_LOOK_TURN,
     SCRIPT_TAKE_TURN,
+    SCRIPT_NEXT,
+    SCRIPT_LOOK_POSITION,
+    SCRIPT_TAKE_POSITION,
     SCRIPT_RANDOM_KEY,
     SCRIPT_RANDOM_ENTRY,
     SCRIPT_RANDOM_KEYS,
@@ -329,6 +345,23 @@ static const struct script {
     "if (call('HGET',K[2],A[2]) or '')~=A[3] then\nreturn 0\nend\ncall('HSET',K[2],A[2],A[4])\n"
     "return 1\n",
     "c804978489ebfda205a0b742798a622e0da0a15c"},
+    [SCRIPT_NEXT] = {
+    TEXT_CALL TEXT_THERE TEXT_STORE TEXT_MEANING TEXT_QUOTED
+    "local function first(low)\nreturn call('ZRANGEBYLEX',K[2],low,A[5],'LIMIT',0,1)[1]\nend\n"
+    "local value=call('HGET',K[1],A[2])\nlocal last=value and meaning(value,A[7])\n"
+    "if value and not last then\nreturn 1\nend\nlocal key=first(last and '('..last or A[4])\n"
+    "if key and last and string.sub(key,1,#A[3])~=A[3] then\nkey=first(A[4])\nend\n"
+    "if not key and A[6]=='1' then\nkey=first(A[4])\nend\nif not key then\nreturn {}\nend\n"
+    "value=call('HGET',K[1],key)\nstore(A[2],quoted(key,A[7]))\nreturn {key,value}\n",
+    "d5b667465a935d1d5a8d907c64d911265638388c"},
+    [SCRIPT_LOOK_POSITION] = {
+    TEXT_CALL TEXT_THERE
+    "return call('HGET',K[1],A[2])\n",
+    "4f04bcb5a506206d5350d70543011ddbecf89c51"},
+    [SCRIPT_TAKE_POSITION] = {
+    TEXT_CALL TEXT_THERE TEXT_STORE
+    "if (call('HGET',K[1],A[2]) or nil)~=A[4] then\nreturn 0\nend\nstore(A[2],A[3])\nreturn 1\n",
+    "4e13e0c9577140eb7edc2aacc3cb270c914905fe"},
     [SCRIPT_RANDOM_KEY] = {
     TEXT_CALL TEXT_THERE TEXT_RANGE TEXT_RANDOM TEXT_DRAWN
     "local first,total=range(K[2],A[2],A[3])\nlocal n=drawn(total,A[4],A[5],A[6])\n"

@@ -21,6 +21,8 @@ enum {
     XKV__OP_LOOK_OWNER,        /* an owner's claim, and as LOOK_FREE */
     XKV__OP_LOOK_TURN,         /* the key that nextCircular gave last, */
     XKV__OP_TAKE_TURN,         /* and the next, if it is still that one */
+    XKV__OP_LOOK_POSITION,     /* the same of a position that is a value */
+    XKV__OP_TAKE_POSITION,
     XKV__OPS_END
 };
 
@@ -39,7 +41,9 @@ struct xkv__spread {
     xkv__buffer offsets;                   /* where items begin, size_t: those of one partition */
     size_t first[XKV__PARTITIONS_MAX + 1]; /* behind each other, the first of each */
 
-    xkv__buffer last, next; /* keys: what nextCircular gave last, what is to be taken */
+    xkv__buffer last, next; /* keys: what was given last, what is to be taken */
+    xkv__buffer seen;       /* a position's value; */
+    bool is_there;          /* there is one */
     xkv_bytes after;        /* behind which a page begins: empty, or last */
     xkv__buffer taken;      /* members that have been got, as they came: */
     size_t groups;          /* of so many keys */

@@ -5,6 +5,9 @@
  * a step: they are merged, or tell what the next step is.
  */
 #include "base/error.h"
+#include "base/text.h"
+#include "command/told.h"
+#include "formats/position.h"
 #include "remote/heard.h"
 #include "remote/merging.h"
 
@@ -58,9 +61,36 @@ static int merge_next(struct xkv__merging *merging) {
                        : xkv__next_step(merging, XKV__OP_LOOK_NEXT, xkv__all(merging->dialect));
 }
 
-/* Whose turn is remembered for a prefix, the partition knows that would have it for a key. */
+/* Whose turn is remembered for a prefix, the partition knows that would have it for a key; or it is
+ * the value of a key. */
 static uint64_t turn_place(const xkv__dialect *dialect, const xkv_command *command) {
-    return UINT64_C(1) << xkv__partition_of(dialect, command->prefix);
+    bool is_value = command->op == XKV_OP_NEXT;
+    return UINT64_C(1) << xkv__partition_of(dialect, is_value ? command->key : command->prefix);
+}
+
+static int look_at_turn(struct xkv__merging *merging) {
+    bool is_value = merging->command->op == XKV_OP_NEXT;
+    return xkv__next_step(merging, is_value ? XKV__OP_LOOK_POSITION : XKV__OP_LOOK_TURN,
+                          turn_place(merging->dialect, merging->command));
+}
+
+/* The key that stands at a position. */
+static int hear_position(struct xkv__merging *merging, xkv_bytes value, bool there) {
+    struct xkv__spread *spread = merging->spread;
+    xkv_bytes key = value;
+
+    spread->is_there = there;
+    spread->last.len = 0;
+    int error = keep_bytes(&spread->seen, value);
+    if (error != XKV_OK || !there)
+        return error;
+    xkv__buffer room = {.len = 0};
+    if (xkv__position_read(merging->dialect->serialization, value, &room, &key))
+        error = keep_bytes(&spread->last, key);
+    else
+        error = room.error == XKV_OK ? xkv__tell_no_position(merging->command->key) : room.error;
+    xkv__buffer_free(&room);
+    return error;
 }
 
 /* Which entry comes after the last? */
@@ -71,8 +101,11 @@ static int hear_turn(struct xkv__merging *merging) {
 
     if (!xkv__hear_value(&merging->of[XKV__LOWEST_BIT(merging->from)], &last, &there))
         return xkv__not_ours();
-    int error = keep_bytes(&spread->last, last);
+    int error = merging->command->op == XKV_OP_NEXT ? hear_position(merging, last, there)
+                                                    : keep_bytes(&spread->last, last);
     spread->after = xkv__buffer_bytes(&spread->last);
+    if (xkv__compare(spread->after, merging->command->prefix) < 0)
+        spread->after = (xkv_bytes){NULL, 0};
     spread->command.limit = 1;
     return error == XKV_OK ? xkv__next_step(merging, XKV_OP_SCAN, xkv__all(merging->dialect))
                            : error;
@@ -80,21 +113,26 @@ static int hear_turn(struct xkv__merging *merging) {
 
 static int take_this_turn(struct xkv__merging *merging, struct xkv__lists *lists) {
     struct xkv__spread *spread = merging->spread;
-    int error = keep_bytes(&spread->next, lists->first[xkv__least_of(lists)]);
+    bool is_value = merging->command->op == XKV_OP_NEXT;
+    int serialization = is_value ? merging->dialect->serialization : XKV_STRING;
 
-    spread->taken.len = 0;
+    spread->next.len = spread->taken.len = 0;
+    xkv__position_write(serialization, lists->first[xkv__least_of(lists)], &spread->next);
+    int error = spread->next.error;
     if (error == XKV_OK)
         error = xkv__take_least(lists, &spread->taken);
     if (error == XKV_OK)
         error = spread->taken.error;
-    return error == XKV_OK ? xkv__next_step(merging, XKV__OP_TAKE_TURN,
-                                            turn_place(merging->dialect, merging->command))
-                           : error;
+    return error == XKV_OK
+               ? xkv__next_step(merging, is_value ? XKV__OP_TAKE_POSITION : XKV__OP_TAKE_TURN,
+                                turn_place(merging->dialect, merging->command))
+               : error;
 }
 
-/* Behind the last comes the first. */
+/* Behind the last comes the first, if it is in turns. */
 static int hear_entry(struct xkv__merging *merging) {
     struct xkv__spread *spread = merging->spread;
+    bool ends = merging->command->op == XKV_OP_NEXT && !merging->command->cycle;
     struct xkv__lists lists;
     int error = xkv__lists_begin(&lists, merging, 2);
 
@@ -102,7 +140,7 @@ static int hear_entry(struct xkv__merging *merging) {
         return error;
     if (lists.count > 0)
         return take_this_turn(merging, &lists);
-    if (spread->after.len == 0)
+    if (spread->after.len == 0 || ends)
         return found_nothing(merging);
     spread->after = (xkv_bytes){NULL, 0};
     return xkv__next_step(merging, XKV_OP_SCAN, xkv__all(merging->dialect));
@@ -112,14 +150,14 @@ static int merge_turn(struct xkv__merging *merging) {
     struct xkv__spread *spread = merging->spread;
     int64_t is_taken;
 
-    if (spread->command.op == XKV__OP_LOOK_TURN)
+    if (spread->command.op == XKV__OP_LOOK_TURN || spread->command.op == XKV__OP_LOOK_POSITION)
         return hear_turn(merging);
     if (spread->command.op == XKV_OP_SCAN)
         return hear_entry(merging);
     if (!xkv__hear_number(&merging->of[XKV__LOWEST_BIT(merging->from)], &is_taken))
         return xkv__not_ours();
     if (!is_taken)
-        return xkv__next_step(merging, XKV__OP_LOOK_TURN, merging->from);
+        return look_at_turn(merging);
     xkv__put_head(&spread->merged, 2);
     xkv__buffer_append(&spread->merged, spread->taken.data, spread->taken.len);
     return XKV_OK;
@@ -320,8 +358,11 @@ static int begin_next(const xkv__dialect *dialect, xkv__exchange *exchange) {
 }
 
 static int begin_turn(const xkv__dialect *dialect, xkv__exchange *exchange) {
-    exchange->spread->command.op = XKV__OP_LOOK_TURN;
-    exchange->spread->whom = turn_place(dialect, exchange->call->command);
+    const xkv_command *command = exchange->call->command;
+
+    exchange->spread->command.op =
+        command->op == XKV_OP_NEXT ? XKV__OP_LOOK_POSITION : XKV__OP_LOOK_TURN;
+    exchange->spread->whom = turn_place(dialect, command);
     return XKV_OK;
 }
 
@@ -383,6 +424,7 @@ static const struct {
     [XKV_OP_CLAIM_NEXT] = {begin_next, merge_next},
     [XKV_OP_POP_NEXT] = {begin_next, merge_next},
     [XKV_OP_NEXT_CIRCULAR] = {begin_turn, merge_turn},
+    [XKV_OP_NEXT] = {begin_turn, merge_turn},
 
     [XKV_OP_RANDOM_KEY] = {begin_draw, merge_draws},
     [XKV_OP_RANDOM_ENTRY] = {begin_draw, merge_draws},

@@ -26,7 +26,10 @@ typedef struct xkv__executor xkv__executor;
 typedef struct xkv__opened {
     const xkv__executor *executor;
     const xkv_options *options;
-    int serialization; /* xkv_serialization: of the store that is there, if options left it open */
+    /* Of the store that is there, if options left it open: xkv_serialization, and of those on
+     * servers how many partitions. */
+    int serialization;
+    int64_t partitions;
 } xkv__opened;
 
 /* Entries that come from somewhere. */

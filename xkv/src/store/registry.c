@@ -163,6 +163,8 @@ static int core_open(const xkv_options *options, xkv__site *site, xkv__core **ou
         return core_fail(core, error);
     if (core->options.serialization == XKV_ANY)
         core->options.serialization = core->opened->serialization;
+    if (core->options.redis_partitions == XKV_ANY)
+        core->options.redis_partitions = core->opened->partitions;
     core->state = XKV__OPEN;
     xkv__monitor_wake_all(&registry_monitor);
     *out = core;
