@@ -83,7 +83,8 @@ notes_of() {
         ;;
     darwin_*)
         echo "- These programs were linked on another system and have never been run on macOS by those who made them. If they do not work, build from source, and please report it."
-        echo "- They are signed ad hoc, not notarised: what a browser has downloaded, macOS refuses until \`xattr -d com.apple.quarantine k6 xkv\`."
+        [[ $1 != darwin_arm64 ]] || echo "- They are signed ad hoc, as this processor demands."
+        echo "- They are not notarised: what a browser has downloaded, macOS refuses until \`xattr -d com.apple.quarantine k6 xkv\`."
         ;;
     windows_*)
         echo "- The programs need no library besides those of Windows 10 or newer. They are not signed."
@@ -153,6 +154,7 @@ make_target() {
     build_k6 "$target" "$to/k6$exe"
     make --no-print-directory "--jobs=$(getconf _NPROCESSORS_ONLN)" "build/dist/$target/bin/xkv"
     cp "build/dist/$target/bin/xkv" "$to/xkv$exe"
+    [[ $target != darwin_arm64 ]] || python3 scripts/dist-signed.py "$to/k6" "$to/xkv"
     write_texts "$target" "$to"
     hides_paths "$to/k6$exe" "$to/xkv$exe"
 }

@@ -44,6 +44,14 @@ printf 'x%s/y' "$PWD" >"$work/program"
 refuses "stands in one of" hides_paths "$work/program"
 hides_paths "$good/k6" "$good/xkv"
 
+# A signature that is not of this program, and none.
+echo 'int main(void) { return 0; }' >"$work/empty.c"
+scripts/dist-cc.sh darwin_arm64 -O2 -o "$work/signed" "$work/empty.c"
+python3 scripts/dist-signed.py "$work/signed"
+printf X | dd of="$work/signed" bs=1 seek=2000 conv=notrunc status=none
+refuses "has changed since it was signed" python3 scripts/dist-signed.py "$work/signed"
+refuses "no program for macOS" python3 scripts/dist-signed.py "$work/empty.c"
+
 # A module whose licence is not in its folder.
 mkdir "$work/nothing"
 cat >"$work/go" <<'END'
