@@ -80,7 +80,7 @@ get_trials() {
     local package sudo=()
     have apt-get || return 0
     ((EUID == 0)) || sudo=(sudo -n)
-    for package in qemu-system-arm cpio debian-installer-12-netboot-arm64 buildah; do
+    for package in qemu-system-arm cpio debian-installer-12-netboot-arm64 buildah busybox-static; do
         dpkg -s "$package" >/dev/null 2>&1 ||
             "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
                 -o DPkg::Lock::Timeout=120 "$package" >/dev/null 2>&1 ||

@@ -60,4 +60,24 @@ for n in 1 2; do
 done
 [[ $(stat -c %u "$root/home/k6/try.kv") == 12345 ]] || fail "the store belongs to $(stat -c %u "$root/home/k6/try.kv")"
 [[ $(run xkv count try.kv --prefix used:) == 80 ]] || fail "xkv counts something else than 80"
+# On an image with a shell: what k6-operator's initializer does with it.
+if command -v busybox >/dev/null; then
+    b rm "$container" >/dev/null
+    container=$(b from scratch)
+    mkdir -p "$work/shell/bin"
+    cp "$(command -v busybox)" "$work/shell/bin/sh"
+    b copy "$container" "$work/shell" / >/dev/null
+    b commit --quiet "$container" localhost/shell:test >/dev/null
+    b rm "$container" >/dev/null
+    BASE=localhost/shell:test DIST_TRY=no scripts/dist-image.sh localhost/xk6-kv:shell >"$work/log" 2>&1 ||
+        { cat "$work/log"; exit 1; }
+    container=$(b from localhost/xk6-kv:shell)
+    install -m 644 examples/many-processes.js "$(b mount "$container")/home/try.js"
+    run sh -c 'K6_KV_REDIS_URL=redis://127.0.0.1:1 k6 archive /home/try.js -O /tmp/archive.tar &&
+        K6_KV_REDIS_URL=redis://127.0.0.1:1 k6 inspect --execution-requirements /tmp/archive.tar' >"$work/out" 2>&1 &&
+        grep -q '"maxVUs": 8' "$work/out" || { cat "$work/out"; fail "the initializer's command fails"; }
+else
+    echo "    not run image: with a shell: it needs busybox"
+fi
+root=$(b mount "$container")
 echo "image: $(du -sm "$root" | cut -f 1) MB, ran as user 12345"
