@@ -28,6 +28,7 @@ CALLS = {
     "compareAndSwap": {"memory": 3},
     "claimRandom + releaseClaim": {"memory": 6},
     "popRandom": {"memory": 3.5},
+    "next": {"memory": 2.5},
     "getMany of 100": {"memory": 0.7},  # these are per key
     "setMany of 100": {"memory": 0.7},
     "scanKeys of 1000": {"memory": 0.15},
@@ -59,6 +60,8 @@ REDIS = 8
 LIBRARY_OVER_GO = {"get": 4, "set": 2.5}
 K6_OVER_REDIS = {("get", 50): 2.5, ("set", 50): 2.2, ("get", 1): 0.95}
 SERVER_OVER_REDIS = {("get", 50): 0.3, ("set", 50): 0.45}
+CLUSTER_BUSIEST = 0.4
+CLUSTER_OVER_ONE = {"set": 2, "randomKey, prefix": 2.2}
 SERVER_IN_GETS = {"randomKey, prefix": 8, "claimRandom": 20}
 SERVER_MANY_KEYS = 1.3  # times that at 20,000
 
@@ -440,6 +443,23 @@ def steps(results):
     table(f"the server's time for a call, 50 in flight; a plain GET, 50 at once: {number(plain)} us", header, lines)
 
 
+def cluster(results):
+    """How even the nodes' work is; and what they could do by their time, next to one node and partition."""
+    lines = []
+    for row in results.of("servers", store="cluster"):
+        one = results.one("servers", store="library", call=row["call"], keys=row["keys"]).get("server_us")
+        each = row["node_us"]
+        share, times = max(each) / sum(each), one / max(each) if one else None
+        lines.append(
+            [row["call"], number(row["rate"]), " ".join(map(number, each)), number(share)]
+            + target(share, most=CLUSTER_BUSIEST)
+            + [number(times) if times else ""]
+            + target(times, least=CLUSTER_OVER_ONE.get(row["call"]) if times else None)
+        )
+    header = ["call", "calls/s", "us of each node", "busiest", "target", "met", "could do, x one node", "target", "met"]
+    table("three nodes, 64 partitions, 50 in flight", header, lines)
+
+
 def failures(results):
     lines = [
         [row["binary"], row["call"], row["store"], (row.get("why") or "")[:90]] for row in results.rows if row["part"] == "failed"
@@ -455,7 +475,7 @@ def report(rows_path, results_path):
         json.dump({"machine": results.machine, "rows": results.rows}, file, indent=1)
         file.write("\n")
     print("{k6}\n{cpus} x {cpu}, {system}, {date}".format_map(results.machine))
-    for part in (library, calls, throughput, mix, turns, group_commit, million, codec, files, csv, redis, servers, failures):
+    for part in (library, calls, throughput, mix, turns, group_commit, million, codec, files, csv, redis, servers, cluster, failures):
         part(results)
 
 

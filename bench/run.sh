@@ -324,6 +324,14 @@ servers() {
     python3 "$here/server_cpu.py" join "$work/samples" <"$rows" >>"$XKV_BENCH_JSON"
 }
 
+# Three servers as one cluster, and a store of as many partitions as there can be.
+cluster() {
+    say "stores on a cluster"
+    can_ask "$servers_bench" || return 0
+    scripts/servers.sh run cluster -- "$here/cluster.sh" "$servers_bench" "$server_seconds" "$work" \
+        >>"$XKV_BENCH_JSON"
+}
+
 # users ROWS FILE: a CSV file.
 users() {
     python3 - "$1" "$2" <<'PYTHON'
@@ -362,10 +370,10 @@ csv() {
     done
 }
 
-all_parts="library calls sizes many_keys throughput turns group_commit million_entries codec files csv redis servers"
+all_parts="library calls sizes many_keys throughput turns group_commit million_entries codec files csv redis servers cluster"
 default_parts=$all_parts
 if [[ $quick ]]; then
-    default_parts="library calls throughput turns group_commit million_entries codec files csv redis servers"
+    default_parts="library calls throughput turns group_commit million_entries codec files csv redis servers cluster"
 fi
 machine
 for part in ${PARTS:-$default_parts}; do

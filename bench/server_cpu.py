@@ -1,7 +1,8 @@
 """The processor time that a Redis or Valkey server takes for what is measured.
 
     bench/server_cpu.py sample PORT SAMPLES     writes down what it has taken, until it is gone
-    bench/server_cpu.py join SAMPLES            of rows of JSON: "server_us" for each call
+    bench/server_cpu.py join SAMPLES...         of rows of JSON: "server_us" for each call; of
+                                                several servers "node_us", of each
 
 Rows say in "from" and "to" when they were measured, in seconds since 1970. So one who
 measures knows nothing of the server, and the loads of several programs are looked at alike.
@@ -40,15 +41,19 @@ def used_at(times, used, at):
     return used[i - 1] + share * (used[i] - used[i - 1])
 
 
-def join(path):
+def read(path):
     with open(path, encoding="utf-8") as file:
-        samples = [tuple(map(float, line.split())) for line in file if line.endswith("\n")]
-    times, used = zip(*samples)
+        return list(zip(*(map(float, line.split()) for line in file if line.endswith("\n"))))
+
+
+def join(*paths):
+    servers = [read(path) for path in paths]
     for row in map(json.loads, sys.stdin):
         if "from" in row:
             begin, end = row.pop("from"), row.pop("to")
-            taken = used_at(times, used, end) - used_at(times, used, begin)
-            row["server_us"] = round(1e6 * taken / row["calls"], 3) if row.get("calls") else None
+            taken = [used_at(times, used, end) - used_at(times, used, begin) for times, used in servers]
+            each = [round(1e6 * one / row["calls"], 3) if row.get("calls") else None for one in taken]
+            row.update({"node_us": each} if len(each) > 1 else {"server_us": each[0]})
         print(json.dumps(row))
 
 

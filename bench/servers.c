@@ -6,7 +6,8 @@
  * So many calls are in flight at a time (default 50), each of a handle of its own; whoever is
  * answered calls again. One thread submits and collects. `calls` names those to measure, as
  * "get/randomKey". One JSON object per line goes to the file named by XKV_BENCH_JSON, if it is
- * set: "from" and "to" are when it was measured, in seconds since 1970.
+ * set: "from" and "to" are when it was measured, in seconds since 1970. The store has as many
+ * partitions as XKV_BENCH_PARTITIONS says, if that is set.
  */
 #define _GNU_SOURCE 1
 #include <stdio.h>
@@ -38,6 +39,7 @@ static xkv_store *stores[CALLERS_MAX];
 static xkv_items claims[CALLERS_MAX]; /* what each has claimed, which its next call releases */
 static xkv_queue *queue;
 static size_t callers = 50, keys = 20000;
+static int64_t partitions = 1;
 static double seconds = 1;
 
 static double now_s(void) {
@@ -60,6 +62,7 @@ static void open_all(const char *url) {
     options.url = url;
     options.name = "bench";
     options.serialization = XKV_STRING;
+    options.redis_partitions = partitions;
     for (size_t i = 0; i < callers; i++) {
         if (xkv_open(&options, &stores[i], message, sizeof message) != XKV_OK)
             die(message);
@@ -188,9 +191,10 @@ static void measure(const struct call *call, FILE *json) {
     printf("%-30s %9.0f calls/s with %zu in flight\n", call->name, rate, callers);
     if (json)
         fprintf(json,
-                "{\"part\":\"servers\",\"store\":\"library\",\"call\":\"%s\",\"vus\":%zu,"
+                "{\"part\":\"servers\",\"store\":\"%s\",\"call\":\"%s\",\"vus\":%zu,"
                 "\"keys\":%zu,\"calls\":%zu,\"rate\":%.0f,\"from\":%.6f,\"to\":%.6f}\n",
-                call->name, callers, keys, count, rate, from, to);
+                partitions > 1 ? "cluster" : "library", call->name, callers, keys, count, rate,
+                from, to);
 }
 
 /* What has been used up is put back before the next. */
@@ -211,6 +215,8 @@ int main(int argc, char **argv) {
     const char *path = getenv("XKV_BENCH_JSON");
     FILE *json = path ? fopen(path, "a") : NULL;
 
+    if (getenv("XKV_BENCH_PARTITIONS"))
+        partitions = strtoll(getenv("XKV_BENCH_PARTITIONS"), NULL, 10);
     if (argc < 2)
         die("give the url of a server");
     if (argc > 2)

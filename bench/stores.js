@@ -191,6 +191,12 @@ export const CALLS = {
       for (let i = 0; i < count; i++) await kv.popRandom({ prefix: "spare:" });
     },
   },
+  next: {
+    own: true,
+    async loop(kv, count) {
+      for (let i = 0; i < count; i++) await kv.next({ prefix: "odd:", position: "at", cycle: true });
+    },
+  },
   "getMany of 100": {
     own: true,
     per: 100,

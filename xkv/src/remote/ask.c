@@ -21,6 +21,7 @@ enum {
     DIGITS_MAX = 20,
     HEAD_MAX = DIGITS_MAX + 3, /* "$", digits, an end of line */
     FRAME_MAX = HEAD_MAX + 2,  /* of a bulk string, all but its bytes */
+    SHARED_VALUE_MAX = 4096,   /* bytes; what is longer is a question of its own */
     PIECES_MAX = 24,
     NUMBERS_MAX = 8
 };
@@ -654,7 +655,7 @@ int xkv__ask(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigne
 
 bool xkv__may_share(const xkv__exchange *one, const xkv__exchange *other) {
     return one->command->op == other->command->op && rows[one->command->op].is_shared &&
-           !one->spread && !other->spread;
+           other->command->value.len <= SHARED_VALUE_MAX && !one->spread && !other->spread;
 }
 
 int xkv__ask_along(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigned partition,
