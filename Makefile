@@ -285,6 +285,66 @@ build/release/$1/%: build/release/$1/%.o build/libxkv.a
 endef
 $(foreach d,examples/c bench,$(eval $(call stranger,$d)))
 
+# --- Windows --------------------------------------------------------------------------
+
+# Built with mingw-w64, run with wine: scripts/windows.sh, which says what of both it takes.
+CC_windows      = x86_64-w64-mingw32-gcc
+CFLAGS_windows  = -std=c11 -O2 -g -Wall -Wextra -Werror -Wno-format -Ixkv/include -MMD -MP
+CFLAGS_windows += -D__USE_MINGW_ANSI_STDIO=1
+LIBS_windows    = -lws2_32 -ladvapi32 -lshell32
+LMDB_windows    = $(shell go list -m -f '{{.Dir}}' github.com/PowerDNS/lmdb-go)/lmdb
+# Of the unit and conformance tests, those whose list of reasons names all of them.
+APART_windows   = $(shell awk '$$2 == "*" { print $$1 }' tests/windows/unix-only.txt)
+PROGRAMS_windows = $(filter-out $(APART_windows),$(call programs,unit conformance windows/tests))
+
+build/windows/xkv/%.o: CFLAGS_windows += -Ixkv/src
+build/windows/tests/%.o: CFLAGS_windows += -D_GNU_SOURCE -DXXH_INLINE_ALL -Ixkv/src -include tests/windows/posix.h \
+    -Itests/windows/include -Ibuild/windows/include
+
+build/windows/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC_windows) $(CFLAGS_windows) -c -o $@ $<
+
+build/windows/lmdb/%.o: go.mod
+	@mkdir -p $(@D)
+	@$(CC_windows) -O2 -g -w -c -o $@ $(LMDB_windows)/$*.c
+
+build/windows/libxkv.a: $(SOURCES:%.c=build/windows/%.o) build/windows/lmdb/mdb.o build/windows/lmdb/midl.o
+	@rm -f $@
+	@$(CC_windows:gcc=ar) rcs $@ $^
+
+build/windows/xkv.exe: $(patsubst %.c,build/windows/%.o,$(wildcard cli/*.c)) build/windows/libxkv.a
+	@$(CC_windows) -static -o $@ $^ $(LIBS_windows)
+
+# xxHash is one header on every system.
+build/windows/include/xxhash.h: /usr/include/xxhash.h
+	@mkdir -p $(@D)
+	@cp $< $@
+build/windows/tests/unit/xxh64.o: build/windows/include/xxhash.h
+
+build/windows/%.exe: build/windows/tests/%.o build/windows/tests/windows/posix.o build/windows/libxkv.a
+	@mkdir -p $(@D)
+	@$(CC_windows) -static -o $@ $^ $(LIBS_windows) -lpthread
+
+build/windows/k6.exe: go.mod go.sum $(SOURCES) $(wildcard *.go */*.go cmd/*/*.go)
+	@mkdir -p $(@D)
+	GOOS=windows GOARCH=amd64 CC=$(CC_windows) CGO_CFLAGS="-O2 -g -w" go build -o $@ ./cmd/k6
+
+.PHONY: windows
+windows: build/windows/k6.exe build/windows/xkv.exe
+
+build/windows/%.run: build/windows/%.exe
+	@scripts/quietly.sh "windows $*" scripts/windows.sh unit $*
+
+.PHONY: windows-programs
+windows-programs: $(PROGRAMS_windows:%=build/windows/%.run)
+
+.PHONY: test-windows
+test-windows: ## build for Windows, and run the C and JavaScript tests with wine
+	@scripts/setup.sh windows
+	@$(MAKE) --no-print-directory windows $(PROGRAMS_windows:%=build/windows/%.exe)
+	@scripts/windows.sh test
+
 # --- Installing -------------------------------------------------------------------
 
 VERSION = $(shell sed -n 's/^.define XKV_VERSION "\(.*\)"$$/\1/p' xkv/include/xkv.h)

@@ -44,7 +44,7 @@ static int run(const char *word, int count, char *const words[]) {
 }
 
 int main(int argc, char *argv[]) {
-    terminal_take_bytes();
+    argv = terminal_begin(&argc, argv);
     tls_begin();
     if (argc < 2)
         return fail(BAD_USAGE, "a command is missing; xkv --help lists them");

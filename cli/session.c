@@ -1,6 +1,8 @@
 /* session.c - see session.h */
 #include "session.h"
 
+#include "terminal.h"
+
 #include <stdlib.h>
 
 /* -- Messages --------------------------------------------------------------------- */
@@ -130,7 +132,7 @@ bool session_would_create(const struct call *call) {
 }
 
 bool can_be_read(const char *name) {
-    FILE *file = strstr(name, ":/") ? stdin : fopen(name, "rb");
+    FILE *file = strstr(name, ":/") ? stdin : terminal_open(name);
 
     if (file && file != stdin)
         fclose(file);

@@ -1,11 +1,15 @@
 /*
- * terminal.c - see terminal.h; by POSIX. Another system is another file.
+ * terminal.c - see terminal.h; by POSIX. Windows: terminal_win.c
  */
+#ifndef _WIN32
 #define _POSIX_C_SOURCE  200809L
 #define _DEFAULT_SOURCE  1 /* the size of a terminal */
 #define _DARWIN_C_SOURCE 1
+#endif
 
 #include "terminal.h"
+
+#ifndef _WIN32
 
 #include <errno.h>
 #include <signal.h>
@@ -26,7 +30,13 @@ void terminal_size(FILE *stream, int *columns, int *rows) {
     *rows = known && size.ws_row > 0 ? size.ws_row : 24;
 }
 
-void terminal_take_bytes(void) {
+char **terminal_begin(int *count, char **words) {
+    (void)count;
+    return words;
+}
+
+FILE *terminal_open(const char *name) {
+    return fopen(name, "rb");
 }
 
 int64_t terminal_now_ms(void) {
@@ -76,3 +86,5 @@ bool terminal_sleep(int64_t ms) {
     }
     return !interrupted;
 }
+
+#endif

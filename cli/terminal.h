@@ -15,8 +15,13 @@ bool terminal_is(FILE *stream);
 /* Its width and height in characters; 80 by 24 where nothing is known. */
 void terminal_size(FILE *stream, int *columns, int *rows);
 
-/* Bytes go through stdin and stdout as they are, on systems that would change some. */
-void terminal_take_bytes(void);
+/* For main, first of all: bytes go through stdin and stdout as they are, text is UTF-8 and escape
+ * sequences work, on systems where that is not so by itself. Returns the words of the command
+ * line in UTF-8, which stay. */
+char **terminal_begin(int *count, char **words);
+
+/* fopen for reading bytes; the name is UTF-8. */
+FILE *terminal_open(const char *name);
 
 /* Milliseconds of a clock that only goes forward. */
 int64_t terminal_now_ms(void);
@@ -25,7 +30,7 @@ int64_t terminal_now_ms(void);
 enum { TIME_TEXT = 32 };
 const char *terminal_time(char out[TIME_TEXT]);
 
-/* Why fopen has failed just now. */
+/* Why terminal_open has failed just now. */
 const char *terminal_reason(void);
 
 /* From now on an interruption by the user (SIGINT, SIGTERM) is not the end of the process,

@@ -15,31 +15,70 @@
 #include <sys/wait.h>
 
 struct child {
-    pid_t pid;
+    intptr_t pid;
     FILE *to, *from;
 };
 
-/* arguments end with NULL and do not hold the program's name. */
-static inline void child_start(struct child *child, const char *const *arguments) {
-    char *all[10] = {(char *)(uintptr_t)test.program};
+#ifdef _WIN32 /* see windows/posix.h */
+
+static inline void child_run(struct child *child, const char *const *all) {
+    int to, from;
+
+    process_start(all, &child->pid, &to, &from);
+    child->to = fdopen(to, "w");
+    child->from = fdopen(from, "r");
+}
+
+static inline int child_await(struct child *child) {
+    return process_end(child->pid);
+}
+
+static inline void child_stop(struct child *child) {
+    process_kill(child->pid);
+}
+
+#else
+
+static inline void child_run(struct child *child, const char *const *all) {
     int down[2], up[2];
 
-    for (size_t i = 0; arguments[i]; i++)
-        all[i + 1] = (char *)(uintptr_t)arguments[i];
     MUST(pipe2(down, O_CLOEXEC) == 0 && pipe2(up, O_CLOEXEC) == 0);
     fflush(NULL);
-    child->pid = fork();
-    MUST(child->pid >= 0);
-    if (child->pid == 0) {
+    pid_t pid = fork();
+    MUST(pid >= 0);
+    if (pid == 0) {
         dup2(down[0], STDIN_FILENO);
         dup2(up[1], STDOUT_FILENO);
-        execv(all[0], all);
+        execv(all[0], (char *const *)(uintptr_t)all);
         _exit(127);
     }
     close(down[0]);
     close(up[1]);
+    child->pid = pid;
     child->to = fdopen(down[1], "w");
     child->from = fdopen(up[0], "r");
+}
+
+static inline int child_await(struct child *child) {
+    int status = -1;
+
+    MUST(waitpid((pid_t)child->pid, &status, 0) == child->pid);
+    return status;
+}
+
+static inline void child_stop(struct child *child) {
+    kill((pid_t)child->pid, SIGKILL);
+}
+
+#endif
+
+/* arguments end with NULL and do not hold the program's name. */
+static inline void child_start(struct child *child, const char *const *arguments) {
+    const char *all[10] = {test.program};
+
+    for (size_t i = 0; arguments[i]; i++)
+        all[i + 1] = arguments[i];
+    child_run(child, all);
     MUST(child->to && child->from);
 }
 
@@ -66,16 +105,14 @@ static inline bool child_says(struct child *child, const char *expected) {
 
 /* Lets it end; its status as of waitpid. */
 static inline int child_end(struct child *child) {
-    int status = -1;
-
     fclose(child->to);
-    MUST(waitpid(child->pid, &status, 0) == child->pid);
+    int status = child_await(child);
     fclose(child->from);
     return status;
 }
 
 static inline void child_kill(struct child *child) {
-    kill(child->pid, SIGKILL);
+    child_stop(child);
     child_end(child);
 }
 

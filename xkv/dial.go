@@ -31,7 +31,7 @@ type dial struct {
 
 //export xkvgoDial
 func xkvgoDial(to *C.xkv_dial, socket C.intptr_t, message *C.char, size C.size_t) C.int {
-	near := os.NewFile(uintptr(socket), "socket of C")
+	near := nearEnd(uintptr(socket))
 	far, err := newDial(to).connect()
 	if err != nil {
 		_ = near.Close()

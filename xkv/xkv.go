@@ -7,7 +7,8 @@ package xkv
 
 /*
 #cgo CFLAGS: -I${SRCDIR}/include -I${SRCDIR}/src -std=c11
-#cgo LDFLAGS: -lpthread
+#cgo !windows LDFLAGS: -lpthread
+#cgo windows LDFLAGS: -lws2_32 -ladvapi32
 #cgo noescape xkvgo_submit
 #cgo nocallback xkvgo_submit
 #cgo noescape xkvgo_check_entry

@@ -6,31 +6,48 @@
  * semantics of Mesa: who was woken looks again, and may have been woken for
  * nothing.)
  *
- * These are POSIX threads, which compilers for Windows bring along, too; only
- * sys_threads.c calls them.
+ * These are POSIX threads (sys_threads.c), or those of Windows (sys_threads_win.c),
+ * whose locks are a pointer each, NULL at first.
  */
 #ifndef XKV_BASE_MONITOR_H
 #define XKV_BASE_MONITOR_H
 
 #include "base/config.h"
 
+#ifdef _WIN32
+typedef void *xkv__system_mutex, *xkv__system_condition, *xkv__thread, *xkv__once;
+#define XKV__ONCE NULL
+#else
 #include <pthread.h>
+typedef pthread_mutex_t xkv__system_mutex;
+typedef pthread_cond_t xkv__system_condition;
+typedef pthread_t xkv__thread;
+typedef pthread_once_t xkv__once;
+#define XKV__ONCE PTHREAD_ONCE_INIT
+#endif
 
 typedef struct xkv__mutex {
-    pthread_mutex_t system;
+    xkv__system_mutex system;
 } xkv__mutex;
 
 typedef struct xkv__monitor {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
+    xkv__system_mutex mutex;
+    xkv__system_condition changed;
 } xkv__monitor;
 
 /* For those in static memory, which need neither init nor destroy. Such a
  * monitor knows no deadlines: who needs some calls xkv__monitor_init. */
+#ifdef _WIN32
+#define XKV__MUTEX_STATIC                                                                          \
+    { NULL }
+#define XKV__MONITOR_STATIC                                                                        \
+    { NULL, NULL }
+#else
 #define XKV__MUTEX_STATIC                                                                          \
     { PTHREAD_MUTEX_INITIALIZER }
 #define XKV__MONITOR_STATIC                                                                        \
     { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER }
+#endif
 
 int xkv__mutex_init(xkv__mutex *mutex); /* XKV_OK or XKV_E_STORE_FULL */
 void xkv__mutex_destroy(xkv__mutex *mutex);
@@ -66,8 +83,6 @@ int64_t xkv__monitor_now(void);
  * nobody inside, whatever the threads of the parent were about to do. */
 void xkv__monitor_renew(xkv__monitor *monitor);
 
-typedef pthread_t xkv__thread;
-
 /* Starts a thread, which gets no signals and must be joined. XKV_OK, or
  * XKV_E_STORE_FULL with a reason. */
 int xkv__thread_start(xkv__thread *thread, void *(*run)(void *), void *argument);
@@ -79,8 +94,6 @@ void xkv__thread_join(xkv__thread thread);
 void xkv__thread_yield(void);
 
 /* Calls once in the life of the process, even if many ask at the same time. */
-typedef pthread_once_t xkv__once;
-#define XKV__ONCE PTHREAD_ONCE_INIT
 void xkv__call_once(xkv__once *once, void (*call)(void));
 
 /* Has these called around each fork: before it, and after it in the parent and

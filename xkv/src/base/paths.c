@@ -8,17 +8,30 @@
 
 /* -- What an option stands for ------------------------------------------------- */
 
+static int check_names(const char *path) {
+    const char *problem = xkv__path_problem(path);
+
+    return problem ? xkv__fail(XKV_E_DISK_PATH, "\"%s\" %s", path, problem) : XKV_OK;
+}
+
 /* An absolute copy of path, as text: the file need not exist yet. */
 static int absolute_path(const char *path, char **absolute) {
     char directory[4096] = "";
     bool relative = xkv__path_root(path) == 0;
     xkv__fault fault = {XKV__FINE, 0};
 
+    int error = check_names(path);
+    if (error != XKV_OK)
+        return error;
     if (relative)
         fault = xkv__files.current_directory(directory, sizeof directory);
     if (fault.cause != XKV__FINE)
         return xkv__fail_system(
             XKV_E_DISK_PATH, "the current directory cannot be told, which leads to", path, fault);
+    if (relative && path[0] == '/') { /* of the current drive, where there are such */
+        directory[xkv__path_root(directory) - 1] = '\0';
+        path++;
+    }
     while (path[0] == '.' && path[1] == '/')
         path += 2;
     size_t size = strlen(directory) + strlen(path) + 2;
@@ -48,6 +61,16 @@ static bool is_url(const char *path) {
     return scheme > 1 && starts_with(path + scheme, "://");
 }
 
+/* "/C:/file" is "C:/file" where drives have letters. */
+static int strip_slash(char *path, const char *quoted) {
+    if (path[0] == '/' && xkv__path_root(path + 1) > 1)
+        memmove(path, path + 1, strlen(path));
+    if (xkv__path_root(path) == 0 && path[strlen(path) - 1] != '/')
+        return xkv__fail(XKV_E_DISK_PATH, "%s names no drive; write file:///C:/ and the path",
+                         quoted);
+    return check_names(path);
+}
+
 /* A copy of the path in a file URL, which is what import.meta.resolve gives scripts. */
 static int path_of_url(const char *url, char **path) {
     const char *at = url + strlen("file:");
@@ -69,7 +92,10 @@ static int path_of_url(const char *url, char **path) {
                          "%s has a %% that two hexadecimal digits, not 00, do not follow; write "
                          "%%25 for %%",
                          quoted);
-    return *path ? XKV_OK : XKV_E_STORE_FULL;
+    if (!*path)
+        return XKV_E_STORE_FULL;
+    xkv__path_unify(*path);
+    return strip_slash(*path, quoted);
 }
 
 /* The absolute path that an option stands for. */
@@ -100,7 +126,12 @@ int xkv__file_path(const char *given, char **path) {
     if (len > XKV_PATH_MAX)
         return xkv__fail(XKV_E_DISK_PATH, "the path %s is %zu bytes long; at most %u are allowed",
                          xkv__quote(xkv_text(given), quoted), len, XKV_PATH_MAX);
-    int error = resolve(given, path);
+    char *unified = xkv__strdup(given);
+    if (!unified)
+        return XKV_E_STORE_FULL;
+    xkv__path_unify(unified);
+    int error = resolve(unified, path);
+    xkv__free(unified);
     if (error == XKV_OK && (*path)[strlen(*path) - 1] == '/')
         return xkv__fail(XKV_E_DISK_PATH, "\"%s\" names a directory; give the path of a file",
                          *path);

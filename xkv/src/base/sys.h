@@ -190,7 +190,7 @@ typedef struct xkv__file_calls {
     xkv__fault (*lock)(xkv__handle handle, bool exclusive);
 
     /* A mark at a place, which any number of handles may leave; and whether another
-     * handle than this one has left one from a place up to before another. */
+     * handle has left one from a place up to before another, where this one has none. */
     xkv__fault (*mark)(xkv__handle handle, uint64_t place);
     bool (*is_marked)(xkv__handle handle, uint64_t from, uint64_t to);
 
@@ -206,9 +206,31 @@ typedef struct xkv__file_calls {
 extern xkv__file_calls xkv__files;
 extern const xkv__file_calls xkv__system_files;
 
-/* How long the beginning of an absolute path is that names no directory, such as "/": 0 for
- * a relative one. */
+/* Paths have slashes, here and in all that follows: turns what else parts their names into those.
+ */
+void xkv__path_unify(char *path);
+
+/* How long the beginning of an absolute path is that names no directory, such as "/" or "C:/": 0
+ * for a relative one. */
 size_t xkv__path_root(const char *path);
+
+/* Why the system cannot have a file of that path, in words that go on a sentence about it, such as
+ * "has a name that …": NULL if it can. */
+const char *xkv__path_problem(const char *path);
+
+/* The tools that mend who owns a file and who may write to it. */
+extern const char xkv__mend_owner[];
+
+/*
+ * Whether to map a file makes it as long as the map. There it is made sparse before, and cut when
+ * it is mapped no more; both are done if they can be. Between looking how long it is and mapping no
+ * more than that, a process that does not write it has it held: then it is not cut.
+ */
+extern const bool xkv__map_extends_file;
+void xkv__make_sparse(xkv__handle handle);
+void xkv__cut_file(xkv__handle handle, uint64_t size);
+void xkv__hold_size(xkv__handle handle);
+void xkv__let_size(xkv__handle handle);
 
 /* A file cannot be longer: the process's limit, UINT64_MAX for none. To write beyond it
  * may end the process. */

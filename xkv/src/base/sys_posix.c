@@ -272,8 +272,37 @@ static xkv__fault current_directory(char *out, size_t size) {
     return fault_if(!getcwd(out, size));
 }
 
+void xkv__path_unify(char *path) {
+    (void)path;
+}
+
 size_t xkv__path_root(const char *path) {
     return path[0] == '/' ? 1 : 0;
+}
+
+const char *xkv__path_problem(const char *path) {
+    (void)path;
+    return NULL;
+}
+
+const char xkv__mend_owner[] = "chown and chmod";
+
+const bool xkv__map_extends_file = false;
+
+void xkv__make_sparse(xkv__handle handle) {
+    (void)handle;
+}
+
+void xkv__cut_file(xkv__handle handle, uint64_t size) {
+    (void)handle, (void)size;
+}
+
+void xkv__hold_size(xkv__handle handle) {
+    (void)handle;
+}
+
+void xkv__let_size(xkv__handle handle) {
+    (void)handle;
 }
 
 /* -- Locks -------------------------------------------------------------------

@@ -1,13 +1,15 @@
-/* sys_threads.c - see monitor.h */
+/* sys_threads.c - see monitor.h; for POSIX systems */
 #include "base/error.h"
 #include "base/monitor.h"
+
+#ifndef _WIN32
 
 #include <sched.h>
 #include <signal.h>
 #include <time.h>
 
 /* Where a condition can go by a clock that nobody sets. */
-#if defined(__APPLE__) || defined(_WIN32)
+#ifdef __APPLE__
 #define CONDITION_CLOCK CLOCK_REALTIME
 #else
 #define CONDITION_CLOCK CLOCK_MONOTONIC
@@ -33,7 +35,7 @@ void xkv__mutex_unlock(xkv__mutex *mutex) {
     pthread_mutex_unlock(&mutex->system);
 }
 
-static int condition_init(pthread_cond_t *condition) {
+static int condition_init(xkv__system_condition *condition) {
     pthread_condattr_t attributes;
 
     if (pthread_condattr_init(&attributes) != 0)
@@ -101,16 +103,12 @@ void xkv__monitor_renew(xkv__monitor *monitor) {
 
 /* Signals are the business of the program's own threads. */
 int xkv__thread_start(xkv__thread *thread, void *(*run)(void *), void *argument) {
-#ifdef _WIN32
-    int error = pthread_create(thread, NULL, run, argument);
-#else
     sigset_t all, before;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-#endif
     return error == 0 ? XKV_OK : xkv__fail(XKV_E_STORE_FULL, "a thread could not be started");
 }
 
@@ -127,9 +125,7 @@ void xkv__call_once(xkv__once *once, void (*call)(void)) {
 }
 
 void xkv__watch_forks(void (*before)(void), void (*parent)(void), void (*child)(void)) {
-#ifdef _WIN32
-    (void)before, (void)parent, (void)child;
-#else
     pthread_atfork(before, parent, child);
-#endif
 }
+
+#endif

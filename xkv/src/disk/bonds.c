@@ -72,7 +72,10 @@ static xkv__fault fill_lock_file(xkv__handle lock) {
 
     if (fault.cause != XKV__FINE && fault.cause != XKV__UNSUPPORTED) /* then holes will do */
         return fault;
-    return xkv__files.write_at(lock, &magic, sizeof magic, 0);
+    fault = xkv__files.write_at(lock, &magic, sizeof magic, 0);
+    if (fault.cause == XKV__BUSY) /* by LMDB's lock on the first byte: so it is there */
+        fault.cause = XKV__FINE;
+    return fault;
 }
 
 /* -- Bonds ------------------------------------------------------------------- */

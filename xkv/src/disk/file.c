@@ -56,10 +56,10 @@ static int check_owner(const xkv__file *file, const xkv__status *status, bool re
         return XKV_OK;
     return xkv__fail(XKV_E_DISK_PATH,
                      "\"%s\" %s (owner %ld, mode %03o), who could read and change what is stored; "
-                     "give a path in a folder of your own, or mend it with chown and chmod",
+                     "give a path in a folder of your own, or mend it with %s",
                      file->path,
                      foreign ? "belongs to another user" : "may be written to by every user",
-                     status->owner_id, status->mode);
+                     status->owner_id, status->mode, xkv__mend_owner);
 }
 
 static int check_kind(const xkv__file *file, const xkv__status *status) {

@@ -7,7 +7,7 @@ _Thread_local struct xkv__guard xkv__guard;
 static void asserted(MDB_env *env, const char *message) {
     (void)env, (void)message;
     if (xkv__guard.on)
-        siglongjmp(xkv__guard.at, 1);
+        XKV__JUMP(xkv__guard.at);
 }
 
 void xkv__guard_env(MDB_env *env) {

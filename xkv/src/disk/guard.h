@@ -22,12 +22,27 @@
 
 enum { XKV__ASSERTED = -29997 }; /* beside XKV__DAMAGED */
 
+#ifdef _WIN32 /* without a frame to unwind to: it only goes back */
+typedef jmp_buf xkv__jump;
+#if defined(__aarch64__)
+#define XKV__SET_JUMP(at) __mingw_setjmp(at)
+#define XKV__JUMP(at)     __mingw_longjmp(at, 1)
+#else
+#define XKV__SET_JUMP(at) _setjmp(at, NULL)
+#define XKV__JUMP(at)     longjmp(at, 1)
+#endif
+#else
+typedef sigjmp_buf xkv__jump;
+#define XKV__SET_JUMP(at) sigsetjmp(at, 0)
+#define XKV__JUMP(at)     siglongjmp(at, 1)
+#endif
+
 /* code = call, or XKV__ASSERTED. Not within each other; call must hold no lock
  * or memory of ours when it calls LMDB. */
 #define XKV__GUARD(code, call)                                                                     \
     do {                                                                                           \
         xkv__guard.on = true;                                                                      \
-        if (sigsetjmp(xkv__guard.at, 0) == 0)                                                      \
+        if (XKV__SET_JUMP(xkv__guard.at) == 0)                                                     \
             code = (call);                                                                         \
         else                                                                                       \
             code = XKV__ASSERTED;                                                                  \
@@ -35,7 +50,7 @@ enum { XKV__ASSERTED = -29997 }; /* beside XKV__DAMAGED */
     } while (0)
 
 extern _Thread_local struct xkv__guard {
-    sigjmp_buf at;
+    xkv__jump at;
     bool on;
 } xkv__guard;
 

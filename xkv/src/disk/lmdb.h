@@ -27,11 +27,13 @@ typedef struct xkv__lmdb {
     MDB_env *env;
     xkv__records records;
     bool read_only;
+    bool mapped;    /* LMDB has opened the file */
     bool opened;    /* entirely */
     bool syncs_all; /* a commit waits for the disk to have all that it wrote */
 
     xkv__rwlock map_lock;
     size_t map_size;
+    uint64_t size_before;        /* of the file, when it was opened */
     bool map_full;               /* under write_mutex: grow before the next transaction */
     uint64_t readers_checked_ms; /* under write_mutex: when dead ones were last looked for, */
     uint64_t readers_checked_at; /* and how many pages there were */

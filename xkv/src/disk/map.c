@@ -14,6 +14,9 @@ enum { SHARE = 8 };
 
 static const size_t smallest = 256u << 10;
 
+/* Where a file becomes as long as its map: how it begins, and the most that it grows by. */
+static const size_t extending_first = 1u << 20, extending_step = 1u << 30;
+
 /* Below a limit, to try for nearly all there is could fail another thread that
  * needs some just then: so half as much as without is taken, and twice that tried. */
 static bool plenty(size_t size) {
@@ -31,7 +34,19 @@ static size_t rounded(uint64_t size) {
     return size < SIZE_MAX - 65536 ? (size_t)(size + 65535) / 65536 * 65536 : 0;
 }
 
-size_t xkv__map_first(uint64_t file_size, uint64_t asked) {
+/* Where the file becomes as long. */
+static size_t first_of_file(uint64_t file_size, uint64_t asked, bool read_only) {
+    uint64_t size = asked > extending_first ? asked : extending_first;
+
+    if (read_only || size < file_size)
+        size = file_size;
+    size_t first = read_only && size < SIZE_MAX ? (size_t)size : rounded(size);
+    return first > 0 && xkv__addresses_free(first) ? first : 0;
+}
+
+size_t xkv__map_first(uint64_t file_size, uint64_t asked, bool read_only) {
+    if (xkv__map_extends_file)
+        return first_of_file(file_size, asked, read_only);
     uint64_t least = file_size + file_size / 4, size = asked > 0 ? asked : reserve;
 
     if (least < smallest)
@@ -44,6 +59,12 @@ size_t xkv__map_first(uint64_t file_size, uint64_t asked) {
         size /= 2;
     size_t first = rounded(size > least ? size : least);
     return first > 0 && xkv__addresses_free(first) ? first : 0;
+}
+
+size_t xkv__map_next(size_t size) {
+    size_t step = xkv__map_extends_file && size > extending_step ? extending_step : size;
+
+    return size < SIZE_MAX - step ? size + step : SIZE_MAX;
 }
 
 /* LMDB unmaps before it maps anew, and is left without a map if there is no

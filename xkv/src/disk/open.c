@@ -233,7 +233,9 @@ static int choose_map_size(xkv__lmdb *lmdb, const xkv_options *options) {
 
     if (error != XKV_OK)
         return error;
-    size_t size = xkv__map_first(status.size, (uint64_t)options->initial_map_size);
+    lmdb->size_before = status.size;
+    size_t size =
+        xkv__map_first(status.size, (uint64_t)options->initial_map_size, options->read_only);
     if (size == 0)
         return fail_first_map(lmdb, options);
     lmdb->map_size = options->read_only ? size : xkv__map_within_limit(size);
@@ -262,7 +264,7 @@ static int check_identity(xkv__lmdb *lmdb) {
     return xkv__fail(XKV_E_DISK_STORE_OPEN, "\"%s\" was replaced while it was being opened", path);
 }
 
-static int open_env(xkv__lmdb *lmdb, const xkv_options *options) {
+static int open_held(xkv__lmdb *lmdb, const xkv_options *options) {
     int error = choose_map_size(lmdb, options);
 
     if (error != XKV_OK)
@@ -270,6 +272,8 @@ static int open_env(xkv__lmdb *lmdb, const xkv_options *options) {
     int code = mdb_env_create(&lmdb->env);
     if (code != MDB_SUCCESS)
         return xkv__fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
+    if (!options->read_only)
+        xkv__make_sparse(lmdb->file->handle);
     code = mdb_env_set_mapsize(lmdb->env, lmdb->map_size);
     xkv__guard_env(lmdb->env);
     if (code == MDB_SUCCESS)
@@ -290,8 +294,38 @@ static int open_env(xkv__lmdb *lmdb, const xkv_options *options) {
                          lmdb->file->path, lmdb->file->path, mdb_strerror(code));
     if (code != MDB_SUCCESS)
         return xkv__fail_lmdb(lmdb, code, XKV_E_DISK_STORE_OPEN);
+    lmdb->mapped = true;
     mdb_reader_check(lmdb->env, NULL);
     return check_identity(lmdb);
+}
+
+static int open_env(xkv__lmdb *lmdb, const xkv_options *options) {
+    if (!options->read_only)
+        return open_held(lmdb, options);
+    xkv__hold_size(lmdb->file->handle);
+    int error = open_held(lmdb, options);
+    xkv__let_size(lmdb->file->handle);
+    return error;
+}
+
+/* Where the map has made the file longer, it is cut again: behind its pages, or if it could not be
+ * opened to what it was. (Others may have it mapped: then it stays as it is, and whoever closes it
+ * next cuts it.) */
+static void close_env(xkv__lmdb *lmdb) {
+    bool cut = xkv__map_extends_file && !lmdb->read_only && !atomic_load(&lmdb->unmapped);
+    MDB_envinfo info = {.me_last_pgno = 0};
+    MDB_stat stat = {.ms_psize = 0};
+
+    if (cut && lmdb->mapped) {
+        mdb_env_info(lmdb->env, &info);
+        mdb_env_stat(lmdb->env, &stat);
+    }
+    mdb_env_close(lmdb->env);
+    uint64_t used = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+    if (used > 0 && !lmdb->opened)
+        used = lmdb->size_before;
+    if (cut && stat.ms_psize > 0)
+        xkv__cut_file(lmdb->file->handle, used);
 }
 
 /* -- All of it ------------------------------------------------------------------ */
@@ -352,7 +386,7 @@ void xkv__lmdb_close(xkv__backend *backend) {
     if (!lmdb->read_only && !atomic_load(&lmdb->dead) && !atomic_load(&lmdb->unmapped))
         (void)mdb_env_sync(lmdb->env, 1);
     if (!atomic_load(&lmdb->lost))
-        mdb_env_close(lmdb->env);
+        close_env(lmdb);
     if (atomic_load(&lmdb->lost))
         xkv__file_keep(lmdb->file);
     else
@@ -390,7 +424,7 @@ int xkv__lmdb_open(const xkv_options *options, xkv__file *file, xkv__backend **b
         return XKV_OK;
     }
     if (lmdb && lmdb->env)
-        mdb_env_close(lmdb->env);
+        close_env(lmdb);
     if (lmdb)
         lmdb_free(lmdb);
     xkv__file_close(file, true);

@@ -50,14 +50,14 @@ int xkv__grow_map(xkv__lmdb *lmdb) {
     lmdb->map_full = false;
     xkv__write_lock(&lmdb->map_lock);
     size_t size = lmdb->map_size;
-    int error = remap(lmdb, size + size / 8, size * 2);
+    int error = remap(lmdb, size + size / 8, xkv__map_next(size));
     xkv__write_unlock(&lmdb->map_lock);
     return error;
 }
 
 /* Another process has made the file larger than our map, which had size known
  * when that was seen: of many readers that see it, one enlarges it. */
-static int adopt_map(xkv__lmdb *lmdb, size_t known) {
+static int adopt_size(xkv__lmdb *lmdb, size_t known) {
     xkv__status status;
     int error = xkv__file_examine(lmdb->file, XKV_E_DISK_STORE_READ, &status);
 
@@ -69,9 +69,18 @@ static int adopt_map(xkv__lmdb *lmdb, size_t known) {
         least = (size_t)status.size;
     while (size < least)
         size *= 2;
+    if (xkv__map_extends_file) /* it is as large as the map of who writes */
+        least = size = (size_t)status.size;
     if (lmdb->map_size == known)
         error = remap(lmdb, least, size);
     xkv__write_unlock(&lmdb->map_lock);
+    return error;
+}
+
+static int adopt_map(xkv__lmdb *lmdb, size_t known) {
+    xkv__hold_size(lmdb->file->handle);
+    int error = adopt_size(lmdb, known);
+    xkv__let_size(lmdb->file->handle);
     return error;
 }
 

@@ -1,0 +1,1 @@
+/* For Windows: what stands there is in posix.h. */
