@@ -119,7 +119,10 @@ in_chroot() {
 chroot=("$(PATH=$PATH:/usr/sbin:/sbin command -v chroot || true)")
 ((EUID == 0)) || chroot=("$(command -v unshare || true)" --map-root-user "${chroot[0]}")
 
-in_folder() { (cd "$work/empty" && env -i HOME="$work" PATH=/usr/bin:/bin "$1" "./${*:2:1}" "${@:3}"); }
+in_folder() { (cd "$work/empty" && "$1" "./$2" "${@:3}"); }
+
+windows=$PWD/scripts/windows.sh
+in_wine() { (cd "$work/empty" && "$windows" run "./$1" "${@:2}"); }
 
 # An arm64 machine: the kernel and the few tools of Debian's installer, and our programs beside
 # them. The first process is a script, which runs the steps in an empty folder.
@@ -176,13 +179,13 @@ linux_arm64)
     fi
     ;;
 windows_amd64)
-    if have wine64 || have wine; then
-        kind=disk
+    if have wine && have x86_64-w64-mingw32-gcc; then # which makes a library that wine lacks
+        scripts/windows.sh setup
         empty_folder
-        here in_folder "$(command -v wine64 || command -v wine)"
+        here in_wine
         echo "ran under emulation: wine"
     else
-        echo "linked only: there is no wine"
+        echo "linked only: there is no wine, or no mingw-w64 for what wine lacks"
     fi
     ;;
 *)
