@@ -4,7 +4,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 export TEST_TIMEOUT=${TEST_TIMEOUT:-3600}
 status=0
-for name in native planted image same; do
+for name in native planted source image same; do
     scripts/quietly.sh "release: $name" "tests/dist/$name.sh" || status=1
 done
 exit "$status"
