@@ -44,7 +44,7 @@ build_k6() {
     linux_*) flags+=" -linkmode=external -extldflags=-static" ;;
     esac
     # The optimiser is asked for by name: without, this compiler traps undefined behaviour.
-    CC="$PWD/scripts/dist-cc.sh $target" CGO_CFLAGS="-O2 -g0" CGO_LDFLAGS="-O2" \
+    CC="'$PWD/scripts/dist-cc.sh' $target" CGO_CFLAGS="-O2 -g0" CGO_LDFLAGS="-O2" \
         GOOS=${target%_*} GOARCH=${target#*_} GOAMD64=v1 GOARM64=v8.0 \
         go build -trimpath -buildvcs=false -tags "$(tags_of "$target")" -ldflags "$flags" \
         -o "$program" ./cmd/k6
