@@ -14,17 +14,17 @@ SOURCE_DATE_EPOCH=$(epoch)
 ZIG=$(compiler_path)
 export SOURCE_DATE_EPOCH ZIG DIST_TRY=no
 
-# build FOLDER: in a copy of this source, which version control knows nothing of.
-build() {
-    mkdir -p "$work/$1"
+# Copies of this source, which version control knows nothing of.
+folders=(here "another folder/further/down")
+for folder in "${folders[@]}"; do
+    mkdir -p "$work/$folder"
     git ls-files -co --exclude-standard | while read -r file; do
-        [[ ! -f $file ]] || { mkdir -p "$work/$1/$(dirname "$file")" && cp "$file" "$work/$1/$file"; }
+        [[ ! -f $file ]] || { mkdir -p "$work/$folder/$(dirname "$file")" && cp "$file" "$work/$folder/$file"; }
     done
-    (cd "$work/$1" && scripts/dist.sh "$target")
-}
-(umask 022 && build here)
+done
+(umask 022 && cd "$work/${folders[0]}" && scripts/dist.sh "$target")
 sleep 2
-(umask 077 && build "another folder"/further/down)
+(umask 077 && cd "$work/${folders[1]}" && scripts/dist.sh "$target")
 
 cd "$work"
 if ! cmp here/build/dist/xk6-kv_* another*/further/down/build/dist/xk6-kv_*; then
