@@ -87,7 +87,7 @@ system_headers() {
     names+='|windows|winsock2|xlocale'
     local include="#[[:space:]]*include[[:space:]]*<([a-z0-9_]+/.*|($names)\.h)>"
     if grep -nE "$include|\bpthread_" xkv/include/*.h xkv/src/*.[ch] xkv/src/*/*.[ch] cli/*.[ch] |
-        grep -vE '^(xkv/src/base/(sys_[a-z]+\.c|monitor\.h)|cli/(terminal|tls)\.c):'; then
+        grep -vE '^(xkv/src/base/(sys_[a-z_]+\.[ch]|monitor\.h)|cli/(terminal|terminal_win|tls)\.c):'; then
         return 1
     fi
 }

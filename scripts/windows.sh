@@ -10,6 +10,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export WINEPREFIX=$root/build/windows/wine WINEDEBUG=${WINEDEBUG:--all}
+export LC_ALL=C.UTF-8 # for names of files that are not ASCII
 # Go programs need a library that wine 8 has not got: it is made below. Of what a new Windows would
 # install, nothing is needed.
 export WINEDLLOVERRIDES="bcryptprimitives=n;mscoree,mshtml="

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -64,6 +65,11 @@ func picture(t *testing.T, dir string) string {
 	return text.String()
 }
 
+// onlyHere is whether a row is about what programs in wine do not see: a link is what it leads to.
+func onlyHere(js string) bool {
+	return slices.Contains([]string{`"link"`, `"dangling"`, `"loop"`, `"link-to-directory"`, `"socket"`, `"linked.kv"`}, js)
+}
+
 // What is no store is refused in clear words, and left exactly as it was.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
@@ -99,6 +105,9 @@ func TestStrangers(t *testing.T) {
 	for _, more := range []string{"", ", disk: {readOnly: true}"} {
 		var opening []row
 		for _, row := range rows {
+			if inWine && onlyHere(row.js) {
+				continue
+			}
 			if more != "" && strings.HasPrefix(row.want, "!DiskPathError|l") {
 				continue // there is no file to read, lock file or not
 			}

@@ -22,7 +22,7 @@ func TestStats(t *testing.T) {
 		{`const {index} = await kv.stats(); if (index === null) return true;
 		return Object.keys(index).join() === "enabled,keysList,keysMap,ost,consistent" && index.consistent === true;`, `true`},
 		{`const {backend, disk} = await kv.stats(); if (disk === null) return backend === "memory";
-		return backend === "disk" && Object.keys(disk).join() === "path,sizeBytes,readOnly" && disk.path.startsWith("/") &&
+		return backend === "disk" && Object.keys(disk).join() === "path,sizeBytes,readOnly" && /^([A-Z]:)?[/]/.test(disk.path) &&
 			disk.sizeBytes > 0 && disk.readOnly === false;`, `true`},
 		{`await kv.set("k", 1); await kv.claimKey("k", {ttl: 20}); await new Promise((r) => setTimeout(r, 50));
 		return (await kv.stats()).claims;`, `{"live":0,"expired":1}`},
@@ -182,7 +182,7 @@ func TestOperationMetrics(t *testing.T) {
 				t.Errorf("%d durations", n)
 			}
 			for _, p := range s.points["operation_duration"] {
-				if p.Value <= 0 || p.Value > 10000 {
+				if p.Value < 0 || p.Value > 10000 || (p.Value == 0 && !inWine) { // where clocks tick slower
 					t.Errorf("a duration of %v ms", p.Value)
 				}
 			}

@@ -39,7 +39,7 @@ func (p *process) interrupt() {
 func TestSecondWriter(t *testing.T) {
 	t.Parallel()
 	p := startHolder(t)
-	pid := strconv.Itoa(p.cmd.Process.Pid)
+	holder := processName(p)
 	res := mustRun(t, imports+`
 		for (const timeout of [0, "300ms", 600]) {
 			const start = Date.now();
@@ -53,7 +53,7 @@ func TestSecondWriter(t *testing.T) {
 		export default function () {}`, options{dir: p.dir})
 	limits := map[string]int{"0": 0, "300ms": 300, "600": 600, "default": 1000}
 	for timeout, least := range limits {
-		res.want("refused/"+timeout, "!DiskStoreOpenError|.k6.kv|process "+pid+"|disk.timeout")
+		res.want("refused/"+timeout, "!DiskStoreOpenError|.k6.kv|"+holder+"|disk.timeout")
 		for _, text := range res.reports["waited/"+timeout] {
 			waited, err := strconv.Atoi(text)
 			check(t, err)
@@ -77,12 +77,13 @@ func TestSecondWriterWaits(t *testing.T) {
 			await kv.set("second", 1);
 		}`, options{dir: p.dir})
 	second.awaitWarning()
-	pid := strconv.Itoa(p.cmd.Process.Pid)
+	holder := processName(p)
 	p.interrupt()
 	res := second.wait()
 	res.wantCode(exitOK)
 	warnings := res.warnings()
-	if len(warnings) != 1 || !strings.Contains(warnings[0], "waiting for process "+pid+`, which has "`+p.dir) {
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "waiting for "+holder) ||
+		!strings.Contains(warnings[0], p.dir) {
 		t.Errorf("k6 warned: %q", warnings)
 	}
 	res.want("fixed", `"value"`)

@@ -49,7 +49,7 @@ static inline int verify_as_of(uint64_t txn) {
     static char path[] = "edited.kv";
     xkv__file opened = {.handle = XKV__NO_HANDLE, .lock = XKV__NO_HANDLE, .path = path};
 
-    int code = xkv__file_verify(&opened, PAGE, txn);
+    int code = xkv__file_verify(&opened, PAGE, txn, 0);
     assert_int_equal(heap.live, 0);
     return code;
 }

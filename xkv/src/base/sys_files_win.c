@@ -108,6 +108,16 @@ static xkv__fault widen_path(const char *path, xkv__wide *wide) {
     return fault;
 }
 
+/* Whether one of its names is longer than a file system has them. */
+static bool has_long_name(const wchar_t *path) {
+    enum { NAME_MOST = 255 };
+    size_t len = 0;
+
+    for (; *path && len <= NAME_MOST; path++)
+        len = *path == L'\\' ? 0 : len + 1;
+    return len > NAME_MOST;
+}
+
 /* The system says the same of a file that is no directory, of a directory that is missing, and of
  * a path that is longer than the program may use. */
 static xkv__fault explain_missing(const xkv__wide *wide) {
@@ -115,6 +125,8 @@ static xkv__fault explain_missing(const xkv__wide *wide) {
     DWORD error = GetLastError();
     wchar_t *end;
 
+    if (has_long_name(wide->text))
+        return xkv__fault_of(ERROR_FILENAME_EXCED_RANGE);
     if (error != ERROR_PATH_NOT_FOUND && error != ERROR_DIRECTORY)
         return xkv__fault_of((int)error);
     if (wcslen(wide->text) >= MAX_PATH)
@@ -424,13 +436,20 @@ static bool set_size(HANDLE file, uint64_t size) {
     return SetFileInformationByHandle(file, FileEndOfFileInfo, &end, sizeof end) != 0;
 }
 
-/* The system gives blocks to all of a file that is not sparse. */
+/* Not all file systems give blocks to what nobody has written to. */
 static xkv__fault allocate_blocks(xkv__handle handle, uint64_t size) {
+    static const char zeros[4096];
+    xkv__fault fault = {XKV__FINE, 0};
     LARGE_INTEGER now;
 
     if (!GetFileSizeEx(system_handle(handle), &now))
         return xkv__last_fault(true);
-    return xkv__last_fault((uint64_t)now.QuadPart < size && !set_size(system_handle(handle), size));
+    for (uint64_t at = (uint64_t)now.QuadPart; at < size && fault.cause == XKV__FINE;) {
+        size_t piece = size - at < sizeof zeros ? (size_t)(size - at) : sizeof zeros;
+        fault = write_file_at(handle, zeros, piece, at);
+        at += piece;
+    }
+    return fault;
 }
 
 static xkv__fault sync_file(xkv__handle handle) {

@@ -4,12 +4,11 @@
  * select is what tells of connections that fail on every version; it takes as many
  * sockets as its sets are made for.
  */
-#define FD_SETSIZE 128
-
 #include "base/net.h"
 
 #ifdef _WIN32
 
+#define FD_SETSIZE 128
 #include <winsock2.h>
 
 #include <ws2tcpip.h>

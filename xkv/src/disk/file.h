@@ -67,9 +67,10 @@ bool xkv__file_is_cut(uint64_t size, uint64_t page_size, uint64_t last_page);
 /*
  * Checks the whole structure as of an LMDB transaction: see verify.c. Nothing
  * may be written meanwhile that this transaction does not keep from being
- * reused: hold it, or the writer's lock. XKV__RETRY: it is too old by now.
+ * reused: hold it, or the writer's lock. XKV__RETRY: it is too old by now. What lies behind end
+ * is a map's, and not the file's, unless end is 0.
  */
-int xkv__file_verify(xkv__file *file, size_t page_size, uint64_t txn);
+int xkv__file_verify(xkv__file *file, size_t page_size, uint64_t txn, uint64_t end);
 
 /* The same as of a meta page (META_SIZE bytes) that has been read, with a page size that is one;
  * *what gets the first fault, static text, or NULL. XKV_OK also then, or an error that is

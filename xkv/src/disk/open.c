@@ -143,6 +143,7 @@ static int guarded_databases(xkv__lmdb *lmdb, MDB_txn *txn, int serialization) {
 /* LMDB trusts the pages of its file; so they are checked before it looks at
  * them. A writer that commits twice meanwhile makes it necessary to try again. */
 static int verify(xkv__lmdb *lmdb) {
+    uint64_t end = xkv__map_extends_file && !lmdb->read_only ? lmdb->size_before : 0;
     MDB_stat stat;
     int error = XKV__RETRY;
 
@@ -152,7 +153,7 @@ static int verify(xkv__lmdb *lmdb) {
         error = xkv__begin_opening(lmdb, MDB_RDONLY, &txn);
         if (error != XKV_OK)
             return error;
-        error = xkv__file_verify(lmdb->file, stat.ms_psize, mdb_txn_id(txn));
+        error = xkv__file_verify(lmdb->file, stat.ms_psize, mdb_txn_id(txn), end);
         mdb_txn_abort(txn);
     }
     return error == XKV__RETRY ? xkv__file_corrupt(lmdb->file, "its first pages do not agree")

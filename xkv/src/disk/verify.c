@@ -28,6 +28,7 @@ struct walk {
     bool foreign;      /* it is sound, as far as seen, but not of our making */
     int error;         /* set with the reason, if it was not the file's content */
     size_t page_size;
+    uint64_t end; /* of what is the file's own, where a map has made it longer; 0: it has not */
     uint64_t last_page;
     uint64_t pages;                 /* in the file; free ones may lie behind its end */
     unsigned char *seen;            /* a bit per page */
@@ -54,7 +55,10 @@ static bool fault(struct walk *walk, const char *what) {
 
 static bool read_at(struct walk *walk, void *out, size_t size, uint64_t at) {
     size_t got = 0;
-    xkv__fault failed = xkv__files.read_at(walk->file->handle, out, size, at, &got);
+    xkv__fault failed = {XKV__FINE, 0};
+
+    if (walk->end == 0 || at + size <= walk->end)
+        failed = xkv__files.read_at(walk->file->handle, out, size, at, &got);
 
     if (failed.cause == XKV__FINE)
         return got == size || fault(walk, "it was cut short");
@@ -272,7 +276,7 @@ static void check_file(struct walk *walk, const unsigned char *meta) {
     walk->error = xkv__file_examine(walk->file, XKV_E_DISK_STORE_READ, &status);
     if (walk->error != XKV_OK)
         return;
-    walk->pages = status.size / walk->page_size;
+    walk->pages = (walk->end > 0 ? walk->end : status.size) / walk->page_size;
     walk->last_page = xkv__get_u64(meta + META_LAST_AT);
     walk->seen = xkv__alloc(walk->last_page / 8 + 1);
     walk->taken = xkv__alloc(walk->page_size);
@@ -308,8 +312,8 @@ int xkv__file_find_fault(xkv__file *file, size_t page_size, const unsigned char 
     return end_walk(&walk);
 }
 
-int xkv__file_verify(xkv__file *file, size_t page_size, uint64_t txn) {
-    struct walk walk = {.file = file, .page_size = page_size};
+int xkv__file_verify(xkv__file *file, size_t page_size, uint64_t txn, uint64_t end) {
+    struct walk walk = {.file = file, .page_size = page_size, .end = end};
     unsigned char meta[META_SIZE];
 
     if (find_meta(&walk, txn, meta))
