@@ -50,12 +50,12 @@ COMMIT = $(shell git describe --always --dirty --exclude='*' 2>/dev/null)
 
 .PHONY: k6
 k6:
-	go build -ldflags "-X example.com/xk6-kv.commit=$(COMMIT)" -o k6 ./cmd/k6
+	go build -ldflags "-X $$(go list -m).commit=$(COMMIT)" -o k6 ./cmd/k6
 
 # --- LMDB -----------------------------------------------------------------------
 
-# What is compiled is compiled once, for all flavours and the shared library, and with the
-# warnings of nobody: its faults are not ours to find there.
+# Compiled once, for all flavours and the shared library, and without warnings: they are not
+# ours to heed.
 LMDB_OBJECTS = $(if $(filter system,$(LMDB)),,build/lmdb/mdb.o build/lmdb/midl.o)
 LMDB_COMPILE = $(CC) -O2 -g -fPIC -pthread -w $(CFLAGS) -c -o $@ build/lmdb/$(@F:.o=.c)
 
@@ -65,6 +65,8 @@ build/lmdb/names.h: always
 
 .PHONY: always
 always:
+
+build/lmdb/LICENSE: build/lmdb/names.h
 
 build/lmdb/mdb.o build/lmdb/midl.o: build/lmdb/names.h
 	@$(LMDB_COMPILE) -include build/lmdb/names.h
@@ -369,6 +371,8 @@ INSTALLED = \
     lib/libxkv.a:build/libxkv.a:644 \
     lib/$(SONAME):build/$(SONAME):755 \
     lib/pkgconfig/xkv.pc:build/share/xkv.pc:644 \
+    share/doc/xkv/LICENSE:LICENSE:644 \
+    share/doc/xkv/LICENSE.LMDB:build/lmdb/LICENSE:644 \
     share/man/man1/xkv.1:build/share/xkv.1:644 \
     share/bash-completion/completions/xkv:build/share/xkv.bash:644 \
     share/zsh/site-functions/_xkv:build/share/_xkv:644

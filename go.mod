@@ -1,6 +1,6 @@
 module example.com/xk6-kv
 
-go 1.26
+go 1.25.0
 
 require (
 	github.com/PowerDNS/lmdb-go v1.9.3

@@ -27,6 +27,7 @@ void tls_begin(void) {
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -114,11 +115,104 @@ static bool connect_to(struct tunnel *tunnel, const struct addrinfo *address) {
     return errno == 0;
 }
 
+/* A question for the resolver, which nobody can tell how long it may take: it is asked in a thread
+ * of its own. Whoever leaves last frees it. */
+struct lookup {
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t done;
+    bool is_done, is_left;
+    int error;
+    struct addrinfo *all;
+    const char *host, *port; /* behind the struct */
+};
+
+static void lookup_free(struct lookup *lookup) {
+    if (lookup->all)
+        freeaddrinfo(lookup->all);
+    pthread_cond_destroy(&lookup->done);
+    pthread_mutex_destroy(&lookup->lock);
+    free(lookup);
+}
+
+static struct lookup *lookup_new(const xkv_dial *to) {
+    size_t host = strlen(to->host) + 1, port = strlen(to->port) + 1;
+    struct lookup *lookup = calloc(1, sizeof *lookup + host + port);
+
+    if (!lookup)
+        return NULL;
+    lookup->host = memcpy(lookup + 1, to->host, host);
+    lookup->port = memcpy((char *)(lookup + 1) + host, to->port, port);
+    pthread_mutex_init(&lookup->lock, NULL);
+    pthread_cond_init(&lookup->done, NULL);
+    return lookup;
+}
+
+static void *look_up(void *argument) {
+    struct lookup *lookup = argument;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *all = NULL;
+    int error = getaddrinfo(lookup->host, lookup->port, &hints, &all);
+
+    pthread_mutex_lock(&lookup->lock);
+    lookup->error = error;
+    lookup->all = all;
+    lookup->is_done = true;
+    bool is_left = lookup->is_left;
+    pthread_cond_signal(&lookup->done);
+    pthread_mutex_unlock(&lookup->lock);
+    if (is_left)
+        lookup_free(lookup);
+    return NULL;
+}
+
+/* Whether it is done in time; else it is left to its thread. */
+static bool await_lookup(const struct tunnel *tunnel, struct lookup *lookup) {
+    int64_t left_ms = tunnel->deadline_ms - now_ms();
+    struct timespec at;
+
+    clock_gettime(CLOCK_REALTIME, &at);
+    at.tv_nsec += left_ms > 0 ? left_ms % 1000 * 1000000 : 0;
+    at.tv_sec += (left_ms > 0 ? left_ms / 1000 : 0) + at.tv_nsec / 1000000000;
+    at.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&lookup->lock);
+    while (!lookup->is_done && pthread_cond_timedwait(&lookup->done, &lookup->lock, &at) == 0)
+        ;
+    bool is_done = lookup->is_done;
+    lookup->is_left = !is_done;
+    pthread_mutex_unlock(&lookup->lock);
+    return is_done;
+}
+
+/* What getaddrinfo returns; EAI_AGAIN if it takes too long. */
+static int resolve(const struct tunnel *tunnel, const xkv_dial *to, struct addrinfo **all) {
+    struct lookup *lookup = lookup_new(to);
+    pthread_t thread;
+
+    *all = NULL;
+    if (!lookup || pthread_create(&thread, NULL, look_up, lookup) != 0) {
+        free(lookup);
+        return EAI_MEMORY;
+    }
+    if (!await_lookup(tunnel, lookup)) {
+        pthread_detach(thread);
+        return EAI_AGAIN;
+    }
+    pthread_join(thread, NULL);
+    int error = lookup->error;
+    *all = lookup->all;
+    lookup->all = NULL;
+    lookup_free(lookup);
+    return error;
+}
+
 static bool connect_far(struct tunnel *tunnel, const xkv_dial *to, char *message, size_t size) {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *all;
-    int error = getaddrinfo(to->host, to->port, &hints, &all);
+    struct addrinfo *all;
+    int error = resolve(tunnel, to, &all);
     bool connected = false;
 
+    if (error == EAI_AGAIN)
+        return say(message, size, "cannot connect through TLS",
+                   "the name could not be looked up in time: see to the DNS servers of this "
+                   "machine (/etc/resolv.conf), or give an address in the url");
     if (error != 0)
         return say(message, size, "cannot connect through TLS", gai_strerror(error));
     for (const struct addrinfo *one = all; one && !connected; one = one->ai_next) {

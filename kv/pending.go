@@ -19,7 +19,8 @@ type pendingCalls struct {
 
 	mu    sync.Mutex
 	calls []*pendingCall // the tag is the index
-	free  []uint64
+	next  uint64         // the first tag that was never used: how many there are
+	free  []uint64       // those of calls that are over
 }
 
 type pendingCall struct {
@@ -48,8 +49,10 @@ func (p *pendingCalls) add(call *pendingCall) uint64 {
 		p.calls[tag] = call
 		return tag
 	}
+	tag := p.next
 	p.calls = append(p.calls, call)
-	return uint64(len(p.calls) - 1)
+	p.next++
+	return tag
 }
 
 // take forgets the calls that are over, and puts them into calls.

@@ -128,13 +128,14 @@ func appendEscaped(buf []byte, text string) []byte {
 			continue
 		}
 		buf = append(buf, text[start:i]...)
-		buf = appendEscape(buf, c)
+		buf = appendEscape(buf, rune(c))
 		start = i + 1
 	}
 	return append(buf, text[start:]...)
 }
 
-func appendEscape(buf []byte, c byte) []byte {
+// appendEscape appends a character of ASCII that has an escape.
+func appendEscape(buf []byte, c rune) []byte {
 	if escapes[c] == 'u' {
 		return append(buf, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 	}
@@ -153,7 +154,7 @@ func appendUnits(buf []byte, s sobek.String) []byte {
 			buf = append(buf, '\\', 'u',
 				hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 		case r < utf8.RuneSelf && escapes[r] != 0:
-			buf = appendEscape(buf, byte(r))
+			buf = appendEscape(buf, r)
 		default:
 			buf = utf8.AppendRune(buf, r)
 		}

@@ -8,6 +8,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 readonly GOVULNCHECK=golang.org/x/vuln/cmd/govulncheck@v1.9.0
+readonly GOSEC=github.com/securego/gosec/v2/cmd/gosec@v2.30.0
 readonly NOT_RUN=77
 
 # files PATTERN: the project's own files.
@@ -143,6 +144,38 @@ versions() {
     done
 }
 
+# The module's path stands in Go's own files and what users read, so that it can be changed; a copy
+# whose path was changed knows nothing of the old one.
+module_path() {
+    local copy old new=github.com/somebody/else
+    old=$(go list -m)
+    git grep --no-index --exclude-standard -lF "$old" -- ':!*.go' ':!*go.mod' ':!README.md' ':!docs/*.md' &&
+        { echo "the files above name the module's path: let them ask go list -m"; return 1; }
+    copy=$(mktemp -d)
+    # shellcheck disable=SC2064 # now
+    trap "rm -rf '$copy'" RETURN
+    git grep --no-index --exclude-standard -lz '' | tar -c --null -T - -f - | tar -x -C "$copy" -f - &&
+        "$copy/scripts/rename.sh" "$new" || return 1
+    (
+        cd "$copy" || exit
+        if grep -rF "$old" .; then
+            echo "scripts/rename.sh has left the lines above"
+            exit 1
+        fi
+        [[ -z $(gofmt -l .) ]] && go list -test -deps ./... >/dev/null
+    )
+}
+
+# What the registry of extensions asks for. The tool is a large one, and compiled when first needed.
+security() {
+    local tool
+    tool=$(command -v gosec || echo build/gosec)
+    if ! [[ -x $tool ]] && ! GOBIN=$PWD/build go install "$GOSEC"; then
+        return $NOT_RUN
+    fi
+    "$tool" -quiet ./...
+}
+
 vulnerabilities() {
     local out status=0
     out=$(go run "$GOVULNCHECK" ./... 2>&1) || status=$?
@@ -161,25 +194,33 @@ fi
 # As many at once as there are processors, the longest first.
 readonly checks=(gcc_warnings clang_warnings exported_symbols build_without_cgo no_extensions clang_format go_format
     system_headers lmdb_header cplusplus_header layers file_lengths lua_header documents
-    no_replace versions)
+    no_replace module_path versions)
 
-told=$(mktemp)
-trap 'rm -f "$told"' EXIT
-scripts/quietly.sh vulnerabilities scripts/check.sh vulnerabilities >"$told" &
-online=$!
+# These two ask other machines, and may take long: beside all others.
+online=(security vulnerabilities)
+told=$(mktemp -d)
+trap 'rm -rf "$told"' EXIT
+running=()
+for name in "${online[@]}"; do
+    scripts/quietly.sh "$name" scripts/check.sh "$name" >"$told/$name" &
+    running+=($!)
+done
 failures=0
 printf '%s\n' "${checks[@]}" |
     xargs -P "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)" -I NAME \
         scripts/quietly.sh NAME scripts/check.sh NAME || failures=1
 
-wait "$online"
-case $? in
-0) cat "$told" ;;
-"$NOT_RUN") echo "    not run vulnerabilities: their database cannot be reached from here" ;;
-*)
-    cat "$told"
-    failures=1
-    ;;
-esac
+for i in "${!online[@]}"; do
+    name=${online[i]}
+    wait "${running[i]}"
+    case $? in
+    0) cat "$told/$name" ;;
+    "$NOT_RUN") echo "    not run $name: what it needs cannot be had from here" ;;
+    *)
+        cat "$told/$name"
+        failures=1
+        ;;
+    esac
+done
 
 ((failures == 0))

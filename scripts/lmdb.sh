@@ -75,10 +75,15 @@ rm -rf "$OUT"
 mkdir -p "$OUT"
 if [[ -z $folder ]]; then
     echo "/* LMDB of this system has its own names */" >"$OUT/names.h"
+    echo "LMDB is not in this library: see the package that it comes in." >"$OUT/LICENSE"
 else
     for file in "${SOURCES[@]}"; do
         cat "$folder/$file" >"$OUT/$file" # the module's are read-only
     done
+    for file in "$folder/LICENSE" "$folder/../LICENSE.mdb.md"; do
+        [[ ! -f $file ]] || cat "$file" >"$OUT/LICENSE"
+    done
+    [[ -s $OUT/LICENSE ]] || fail "there is no LICENSE in $folder"
     names real_ >"$OUT/real.h"
     names xkv__ >"$OUT/names.h"
 fi

@@ -137,6 +137,7 @@ tool_tests() {
 }
 
 step "build k6" "${make[@]}" "--jobs=$jobs" all || finish
+step "k6, built as xk6 does" tests/builder.sh
 step "xkv tool" tool_tests
 step "C tests" c_tests release tests/unit tests/conformance tests/faults tests/threads
 step "C tests, sanitized (asan, ubsan)" c_tests asan tests/unit tests/conformance

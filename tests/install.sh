@@ -34,6 +34,9 @@ fi
 version=$("$prefix/bin/xkv" --version)
 [[ $version == "xkv $(said Version)" ]] || fail "$version is not what pkg-config says: $(said Version)"
 
+# LMDB is in the library, so its licence comes along.
+grep -q 'OpenLDAP Public License' "$prefix/share/doc/xkv/LICENSE.LMDB" || fail "LMDB's licence is missing"
+
 # Programs, with the shared library and with the other one. The latter have a function of the name
 # of one of LMDB's, too: what the archive has of LMDB is nobody else's.
 echo 'int mdb_env_open(void); int mdb_env_open(void) { return 22; }' >"$work/other.c"

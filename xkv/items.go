@@ -5,6 +5,9 @@ package xkv
 // Items as they lie in replies and commands; include/xkv.h has the packing.
 // Many are read per call, so they are read here, without C.
 
+// #include "xkv.h"
+import "C"
+
 import "encoding/binary"
 
 // Item is a null, a boolean, a number, a text or value, an entry, or the head
@@ -25,6 +28,7 @@ func (i *Item) Read(data []byte) (rest []byte) {
 	data = data[end:]
 	switch kind {
 	case ItemInteger:
+		// #nosec G115 -- C has the same bits as an int64_t
 		i.Number = int64(binary.NativeEndian.Uint64(data))
 		return data[8:]
 	case ItemText:
@@ -50,25 +54,39 @@ func (i *Item) Read(data []byte) (rest []byte) {
 
 // AppendKey appends a key to a list of keys.
 func AppendKey(items []byte, key string) []byte {
-	return append(appendEntryHead(items, len(key), 0), key...)
+	return AppendEntry(items, key, nil)
 }
 
 // AppendEntry appends a key with its value to a list of entries.
 func AppendEntry(items []byte, key string, value []byte) []byte {
-	items = append(appendEntryHead(items, len(key), len(value)), key...)
-	return append(items, value...)
+	keyLen, valueLen := fitting(len(key)), fitting(len(value))
+	items = append(appendEntryHead(items, keyLen, valueLen), key[:keyLen]...)
+	return append(items, value[:valueLen]...)
 }
 
 // AppendClaim appends a claim that is given back.
 func AppendClaim(items []byte, id, key string, token int64) []byte {
 	const tokenSize = 8
-	items = append(appendEntryHead(items, len(key), tokenSize+len(id)), key...)
+	keyLen, idLen := fitting(len(key)), fitting(len(id))
+	items = append(appendEntryHead(items, keyLen, tokenSize+idLen), key[:keyLen]...)
+	// #nosec G115 -- C has the same bits as an int64_t
 	items = binary.NativeEndian.AppendUint64(items, uint64(token))
-	return append(items, id...)
+	return append(items, id[:idLen]...)
 }
 
-func appendEntryHead(items []byte, keyLen, valueLen int) []byte {
+func appendEntryHead(items []byte, keyLen, valueLen uint32) []byte {
 	items = append(items, byte(ItemEntry), 0)
-	items = binary.NativeEndian.AppendUint32(items, uint32(keyLen))
-	return binary.NativeEndian.AppendUint32(items, uint32(valueLen))
+	items = binary.NativeEndian.AppendUint32(items, keyLen)
+	return binary.NativeEndian.AppendUint32(items, valueLen)
+}
+
+// mostBytes is more than a key or value may have. What is longer is cut here, where a length
+// has 32 bits, and refused by the library, which finds it too long.
+const mostBytes = C.XKV_VALUE_MAX + 1
+
+func fitting(n int) uint32 {
+	if n < 0 || n > mostBytes {
+		return mostBytes
+	}
+	return uint32(n)
 }

@@ -36,6 +36,8 @@ func goodText(name string) string {
 		return "0"
 	case "keys": // there is a keyColumn
 		return ""
+	case "position": // which must not begin with the prefix
+		return "position"
 	default:
 		return "good"
 	}

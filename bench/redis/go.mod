@@ -2,7 +2,7 @@
 // the extension.
 module example.com/xk6-kv/bench/redis
 
-go 1.26
+go 1.25.0
 
 require (
 	github.com/grafana/xk6-redis v0.3.6

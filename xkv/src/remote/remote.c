@@ -163,9 +163,11 @@ static int find_store(struct remote *remote, xkv__line *line, xkv__topology *top
 }
 
 /* A server that is just being started, or a cluster that is just changing, is waited for, within
- * the time that a command has. */
+ * the time that a command has. An attempt that the end of the time has cut short says less of what
+ * is wrong than the one before. */
 static int find_patiently(struct remote *remote, xkv__line *line, xkv__topology *topology) {
     enum { BETWEEN_MS = 50 };
+    char why[XKV_MESSAGE_SIZE] = "";
     int error;
 
     line->deadline_ns =
@@ -173,9 +175,12 @@ static int find_patiently(struct remote *remote, xkv__line *line, xkv__topology 
     while ((error = find_store(remote, line, topology)) == XKV_E_SERVER_UNAVAILABLE &&
            !line->is_final &&
            xkv__monitor_now() + BETWEEN_MS * (int64_t)1000000 < line->deadline_ns) {
-        (void)xkv__reason(error);
+        snprintf(why, sizeof why, "%s", xkv__reason(error));
         xkv__sleep_ms(BETWEEN_MS);
     }
+    bool is_cut_short = xkv__monitor_now() >= line->deadline_ns && !line->is_final;
+    if (error == XKV_E_SERVER_UNAVAILABLE && *why && is_cut_short)
+        return xkv__fail(error, "%s", why);
     return error;
 }
 

@@ -70,6 +70,7 @@ struct xkv__traffic {
     struct order *asked, **asked_end; /* of threads that wait */
 
     xkv__mutex parking; /* between a request that is parked and its timer */
+    xkv__mutex firing;  /* while the timer's thread is in here */
 };
 
 static const struct xkv__trip_ops leg_ops;
@@ -162,13 +163,16 @@ static bool is_due(xkv__timer *timer) {
     return xkv__request_move(request_of_timer(timer), XKV__PARKED, XKV__TAKEN);
 }
 
-/* It is asked again: it is taken already, and overtakes nothing. */
+/* It is asked again: it is taken already, and overtakes nothing. It may be over, and the last of
+ * its store, before this thread has gone on. */
 static void fire(xkv__timer *timer) {
     xkv__request *request = request_of_timer(timer);
     xkv__traffic *traffic = (xkv__traffic *)(void *)request->waiting;
 
+    xkv__mutex_lock(&traffic->firing);
     xkv__traffic_submit(traffic, request);
     xkv__traffic_go(traffic);
+    xkv__mutex_unlock(&traffic->firing);
 }
 
 static uint64_t next_interval(xkv__request *request) {
@@ -580,6 +584,7 @@ static void free_traffic(xkv__traffic *traffic) {
         next = traffic->spare->next;
         xkv__free(traffic->spare);
     }
+    xkv__mutex_destroy(&traffic->firing);
     xkv__mutex_destroy(&traffic->parking);
     xkv__mutex_destroy(&traffic->mutex);
     xkv__free(traffic);
@@ -594,8 +599,11 @@ static xkv__traffic *new_traffic(const xkv__dialect *dialect) {
     traffic->dialect = dialect;
     traffic->asked_end = &traffic->asked;
     bool mutex = xkv__mutex_init(&traffic->mutex) == XKV_OK;
-    if (mutex && xkv__mutex_init(&traffic->parking) == XKV_OK)
+    bool parking = mutex && xkv__mutex_init(&traffic->parking) == XKV_OK;
+    if (parking && xkv__mutex_init(&traffic->firing) == XKV_OK)
         return traffic;
+    if (parking)
+        xkv__mutex_destroy(&traffic->parking);
     if (mutex)
         xkv__mutex_destroy(&traffic->mutex);
     xkv__free(traffic);
@@ -624,6 +632,8 @@ xkv__traffic *xkv__traffic_start(const xkv__address *address, const xkv__dialect
 void xkv__traffic_stop(xkv__traffic *traffic) {
     xkv__lead *lead = traffic->lead;
 
+    xkv__mutex_lock(&traffic->firing); /* waits for the timer's thread */
+    xkv__mutex_unlock(&traffic->firing);
     xkv__lead_stop(lead);
     free_traffic(traffic);
     xkv__lead_free(lead);
