@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# speed.sh K6 OTHER [ROUNDS]: what OTHER, such as a release's k6, needs for the same calls, as a
+# [WHERE=disk] speed.sh K6 OTHER [ROUNDS]: what OTHER, such as a release's k6, needs for the same calls, as a
 # ratio to K6. They take turns; what is compared is the processor's time, without that of a run
 # that calls nothing: it depends less on what else the machine does than the clock on the wall.
 set -euo pipefail
@@ -22,19 +22,21 @@ print(round((used.ru_utime + used.ru_stime) * 1000))
 PYTHON
 }
 
-for where in memory disk; do
+for where in ${WHERE:-memory disk}; do
+    calls=100000
+    [[ $where == memory ]] || calls=10000
     for ((round = 0; round < rounds; round++)); do
         for k6 in "$ours" "$other"; do
             name=ours
             [[ $k6 == "$ours" ]] || name=other
-            echo "$where $name $(($(cost "$k6" "$where" 100000) - $(cost "$k6" "$where" 0)))"
+            echo "$where $name $(($(cost "$k6" "$where" "$calls") - $(cost "$k6" "$where" 0)))"
         done
     done
 done | tee costs >&2
 python3 - costs <<'PYTHON'
 import statistics, sys
 rows = [line.split() for line in open(sys.argv[1])]
-for where in ("memory", "disk"):
+for where in sorted({place for place, _, _ in rows}, reverse=True):
     ours, other = ([int(ms) for place, name, ms in rows if (place, name) == (where, which)] for which in ("ours", "other"))
     ratios = [b / a for a, b in zip(ours, other)]
     print(f"{where}: {statistics.median(ratios):.2f} times the processor's time, from {min(ratios):.2f} to {max(ratios):.2f}")
