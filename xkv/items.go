@@ -5,9 +5,6 @@ package xkv
 // Items as they lie in replies and commands; include/xkv.h has the packing.
 // Many are read per call, so they are read here, without C.
 
-// #include "xkv.h"
-import "C"
-
 import "encoding/binary"
 
 // Item is a null, a boolean, a number, a text or value, an entry, or the head
@@ -79,10 +76,6 @@ func appendEntryHead(items []byte, keyLen, valueLen uint32) []byte {
 	items = binary.NativeEndian.AppendUint32(items, keyLen)
 	return binary.NativeEndian.AppendUint32(items, valueLen)
 }
-
-// mostBytes is more than a key or value may have. What is longer is cut here, where a length
-// has 32 bits, and refused by the library, which finds it too long.
-const mostBytes = C.XKV_VALUE_MAX + 1
 
 func fitting(n int) uint32 {
 	if n < 0 || n > mostBytes {

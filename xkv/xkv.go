@@ -571,6 +571,10 @@ func (c *Command) SetText(slot int, s string) {
 	c.data[slot], c.call.sizes[slot] = text(s), C.size_t(len(s))
 }
 
+// mostBytes is more than a key or value may have. What is longer is cut where a length has 32
+// bits, and refused by the library, which finds it too long.
+const mostBytes = C.XKV_VALUE_MAX + 1
+
 // SetBytes sets a value, or items: see AppendEntry.
 func (c *Command) SetBytes(slot int, b []byte) {
 	c.data[slot], c.call.sizes[slot] = address(b), C.size_t(len(b))

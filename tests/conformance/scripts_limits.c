@@ -32,6 +32,13 @@ static int begin(void **state) {
     return 0;
 }
 
+static int begin_binary(void **state) {
+    (void)state;
+    if (asked_can())
+        asked_open(&asked, XKV_BINARY);
+    return 0;
+}
+
 static int end(void **state) {
     (void)state;
     if (asked.server)
@@ -134,6 +141,24 @@ static void test_full_removes(void **state) {
     expect_number(0); /* and the store is still there */
 }
 
+/* Nothing is refused where there is nothing to do. */
+static void test_full_says_that_none_is_free(void **state) {
+    NEEDS_SERVER();
+    ASK(&asked, .op = XKV_OP_SET, .key = LIT("a"), .value = LIT("1"));
+    ASK(&asked, .op = XKV_OP_CLAIM_KEY, .key = LIT("a"), .ttl_ms = XKV_TTL_MAX);
+    expect_number(1);
+    assert_true(tell_server(&asked, "CONFIG SET maxmemory-policy noeviction"));
+    assert_true(tell_server(&asked, "CONFIG SET maxmemory 1"));
+    ASK(&asked, .op = XKV_OP_CLAIM_RANDOM);
+    expect_number(0);
+    ASK(&asked, .op = XKV_OP_CLAIM_NEXT);
+    expect_number(0);
+    ASK(&asked, .op = XKV_OP_CLAIM_KEY, .key = LIT("a"));
+    expect_number(0);
+    ASK(&asked, .op = XKV_OP_CLAIM_FOR_OWNER, .owner = LIT("me"));
+    expect_number(0);
+}
+
 /* -- The store is gone --------------------------------------------------------------- */
 
 static void test_gone(void **state) {
@@ -141,7 +166,10 @@ static void test_gone(void **state) {
         {.op = XKV_OP_GET, .key = {"a", 1}},
         {.op = XKV_OP_SET, .key = {"a", 1}, .value = {"1", 1}},
         {.op = XKV_OP_SIZE},
+        {.op = XKV_OP_INCREMENT_BY, .key = {"a", 1}, .delta = 1},
+        {.op = XKV_OP_RANDOM_KEY},
         {.op = XKV_OP_CLAIM_RANDOM},
+        {.op = XKV_OP_POP_RANDOM},
         {.op = XKV_OP_CLEAR},
         {.op = XKV_OP_STATS},
     };
@@ -183,6 +211,30 @@ static void test_tokens_grow(void **state) {
     }
 }
 
+/* They go on from a last one that the clock has not come to yet. */
+static void test_tokens_are_ahead_of_the_clock(void **state) {
+    static const int64_t last[] = {9000000000000000, 8000000000000000, 7};
+
+    NEEDS_SERVER();
+    ASK(&asked, .op = XKV_OP_SET, .key = LIT("a"), .value = LIT("1"));
+    for (size_t i = 0; i < COUNT(last); i++) {
+        int64_t before = last[i];
+        char command[80];
+        snprintf(command, sizeof command, "SET xkv:{default}:t %" PRId64, before);
+        assert_true(tell_server(&asked, command));
+        for (int64_t n = 1; n <= 2; n++) {
+            struct claim claim;
+            size_t at = 0;
+            ASK(&asked, .op = XKV_OP_CLAIM_RANDOM);
+            assert_true(next_claim(&asked.reply, &at, &claim));
+            assert_true(before == 7 ? claim.token > 1600000000000000 : claim.token == before + n);
+            struct ticket ticket = ticket_of(&claim);
+            ask_list(&asked, (xkv_command){.op = XKV_OP_RELEASE_CLAIM}, tickets(&ticket, 1));
+            expect_number(1);
+        }
+    }
+}
+
 /* -- Much ---------------------------------------------------------------------------- */
 
 static void test_many_entries(void **state) {
@@ -212,6 +264,72 @@ static void test_many_entries(void **state) {
     expect_number(MANY - MANY / 2);
     ASK(&asked, .op = XKV_OP_STATS);
     assert_non_null(strstr(reply_text(&asked.reply), "\"claims\":{\"live\":0,\"expired\":0}"));
+}
+
+/* Claims the key, and gives it back. */
+static void expect_claimed(const xkv_command *command, xkv_bytes value) {
+    struct claim claim;
+    size_t at = 0;
+
+    assert_int_equal(asked_run(&asked, command), XKV_OK);
+    assert_true(next_claim(&asked.reply, &at, &claim));
+    assert_true(same_bytes(claim.key, LIT("a")) && same_bytes(claim.value, value));
+    struct ticket ticket = ticket_of(&claim);
+    ask_list(&asked, (xkv_command){.op = XKV_OP_RELEASE_CLAIM}, tickets(&ticket, 1));
+    expect_number(1);
+}
+
+static void expect_found(const xkv_command *command, xkv_bytes value) {
+    xkv_bytes key, found;
+    size_t at = 0;
+
+    ASK(&asked, .op = XKV_OP_SET, .key = LIT("a"), .value = value);
+    assert_int_equal(asked.reply.status, XKV_OK);
+    assert_int_equal(asked_run(&asked, command), XKV_OK);
+    assert_true(xkv_reply_next(&asked.reply, &at, &key, &found));
+    assert_true(same_bytes(key, LIT("a")) && same_bytes(found, value));
+}
+
+/* However long it is, with what ends a key in a short answer in it. */
+static void test_values_of_any_length(void **state) {
+    static const size_t lengths[] = {0, 1, 5, 65534, 65535, 65536, 65537, 300000};
+    static unsigned char bytes[300000];
+
+    NEEDS_SERVER();
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = i % 3 == 0 ? 0xff : i % 3 == 1 ? ' ' : 0;
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        xkv_bytes value = bytes_of(bytes, lengths[i]);
+        expect_found(&(xkv_command){.op = XKV_OP_RANDOM_ENTRY}, value);
+        expect_claimed(&(xkv_command){.op = XKV_OP_CLAIM_RANDOM}, value);
+        expect_claimed(&(xkv_command){.op = XKV_OP_CLAIM_NEXT}, value);
+        expect_claimed(&(xkv_command){.op = XKV_OP_CLAIM_KEY, .key = LIT("a")}, value);
+        expect_claimed(&(xkv_command){.op = XKV_OP_CLAIM_FOR_OWNER, .owner = LIT("me")}, value);
+        expect_found(&(xkv_command){.op = XKV_OP_POP_RANDOM}, value);
+        expect_found(&(xkv_command){.op = XKV_OP_POP_NEXT}, value);
+    }
+}
+
+/* Where Lua's numbers end, sums do not; and a key that comes by a sum is listed. */
+static void test_sums(void **state) {
+    static const int64_t beginnings[] = {
+        0, 9007199254740989, 9007199254740993, -9007199254740994, -9007199254740993, INT64_MAX - 3};
+
+    NEEDS_SERVER();
+    for (size_t i = 0; i < COUNT(beginnings); i++) {
+        ASK(&asked, .op = XKV_OP_INCREMENT_BY, .key = LIT("new"), .delta = beginnings[i]);
+        for (int64_t n = 1; n <= 3; n++) {
+            ASK(&asked, .op = XKV_OP_INCREMENT_BY, .key = LIT("new"), .delta = 1);
+            assert_int_equal(asked.reply.status, XKV_OK);
+            assert_true(asked.reply.number == beginnings[i] + n);
+        }
+        ASK(&asked, .op = XKV_OP_COUNT);
+        expect_number(1);
+        ASK(&asked, .op = XKV_OP_POP_NEXT);
+        expect_number(1);
+        ASK(&asked, .op = XKV_OP_SIZE);
+        expect_number(0);
+    }
 }
 
 static void test_long_keys(void **state) {
@@ -308,9 +426,13 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_full_refuses, begin, end),
         cmocka_unit_test_setup_teardown(test_full_removes, begin, end),
+        cmocka_unit_test_setup_teardown(test_full_says_that_none_is_free, begin, end),
         cmocka_unit_test_setup_teardown(test_gone, begin, end),
         cmocka_unit_test_setup_teardown(test_tokens_grow, begin, end),
+        cmocka_unit_test_setup_teardown(test_tokens_are_ahead_of_the_clock, begin, end),
         cmocka_unit_test_setup_teardown(test_many_entries, begin, end),
+        cmocka_unit_test_setup_teardown(test_values_of_any_length, begin_binary, end),
+        cmocka_unit_test_setup_teardown(test_sums, begin, end),
         cmocka_unit_test_setup_teardown(test_long_keys, begin, end),
         cmocka_unit_test_setup_teardown(test_rebuild, begin, end),
         cmocka_unit_test_setup_teardown(test_uniform, begin, end),

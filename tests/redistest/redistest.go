@@ -75,6 +75,7 @@ func Start(t *testing.T, arguments ...string) string {
 		t.Skip("NOT RUN: there is no redis-server")
 	}
 	socket := filepath.Join(t.TempDir(), "redis.sock")
+	// #nosec G204 -- the server that scripts/servers.sh found, or the path's
 	server := exec.Command(binary, append([]string{
 		"--port", "0", "--unixsocket", socket, "--save", "", "--dir", t.TempDir(),
 	}, arguments...)...)

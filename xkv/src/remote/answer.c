@@ -91,17 +91,19 @@ static int answer_swap(struct heard *heard) {
     return writer.error;
 }
 
+/* The sum, or in an array why there is none. */
 static int answer_increment_by(struct heard *heard) {
     xkv__resp_item item;
+    int64_t why;
 
     if (!xkv__resp_next(&heard->cursor, &item))
         return xkv__not_ours();
-    if (item.kind == XKV__RESP_INTEGER)
-        return item.integer == 1 ? xkv__tell_no_integer(heard->command->key)
-                                 : xkv__tell_overflow(heard->command->key);
-    if (item.kind != XKV__RESP_TEXT || !xkv__resp_integer(&item, &heard->reply->number))
+    if (item.kind != XKV__RESP_ARRAY)
+        return xkv__resp_integer(&item, &heard->reply->number) ? XKV_OK : xkv__not_ours();
+    if (item.members != 1 || !xkv__hear_number(&heard->cursor, &why))
         return xkv__not_ours();
-    return XKV_OK;
+    return why == 1 ? xkv__tell_no_integer(heard->command->key)
+                    : xkv__tell_overflow(heard->command->key);
 }
 
 /* What is there is another text than is expected. If it means the same, then that text is
@@ -297,10 +299,44 @@ static int answer_delete_by_prefix(struct heard *heard) {
 
 /* -- One key of several ----------------------------------------------------------- */
 
+/* Most short answers are one text, which costs a server less than an array. */
+enum { KEY_END = 255 }; /* behind a key in one: UTF-8 has no such byte */
+
+/* Whether this is one. */
+static bool hear_short(struct heard *heard, xkv_bytes *text) {
+    xkv__resp_cursor cursor = heard->cursor;
+
+    if (!xkv__hear_text(&cursor, text))
+        return false;
+    heard->cursor = cursor;
+    return true;
+}
+
+/* Takes what is before an end, and the end, off a text. False if it has none. */
+static bool split_off(xkv_bytes *text, unsigned char end, xkv_bytes *part) {
+    const unsigned char *from = text->data;
+    const unsigned char *at = text->len > 0 ? memchr(from, end, text->len) : NULL;
+
+    if (!at)
+        return false;
+    *part = (xkv_bytes){from, (size_t)(at - from)};
+    *text = (xkv_bytes){at + 1, text->len - part->len - 1};
+    return true;
+}
+
+static bool split_number(xkv_bytes *text, int64_t *number) {
+    xkv__resp_item item = {.kind = XKV__RESP_TEXT};
+
+    return split_off(text, ' ', &item.text) && xkv__resp_integer(&item, number) && *number >= 0;
+}
+
 static int answer_random_key(struct heard *heard) {
     size_t members;
     xkv_bytes key;
 
+    if (hear_short(heard, &key))
+        return split_number(&key, &heard->reply->number) ? xkv__reply_bytes(heard->reply, key)
+                                                         : xkv__not_ours();
     if (!xkv__hear_array(&heard->cursor, &members) || members == 0 ||
         answer_number(heard) != XKV_OK)
         return xkv__not_ours();
@@ -311,12 +347,21 @@ static int answer_random_key(struct heard *heard) {
     return xkv__reply_bytes(heard->reply, key);
 }
 
+static int put_found(struct heard *heard, xkv_bytes key, xkv_bytes value) {
+    xkv__writer writer = xkv__writer_on(heard->reply);
+
+    xkv__put_entry(&writer, NULL, key, value);
+    heard->reply->number = 1;
+    return writer.error;
+}
+
 /* An entry, or null. */
 static int answer_found(struct heard *heard) {
-    xkv__writer writer = xkv__writer_on(heard->reply);
     xkv_bytes key, value;
     size_t members;
 
+    if (hear_short(heard, &value))
+        return split_off(&value, KEY_END, &key) ? put_found(heard, key, value) : xkv__not_ours();
     if (!xkv__hear_array(&heard->cursor, &members))
         return xkv__not_ours();
     if (members == 0)
@@ -324,9 +369,7 @@ static int answer_found(struct heard *heard) {
     if (members != 2 || !xkv__hear_text(&heard->cursor, &key) ||
         !xkv__hear_text(&heard->cursor, &value))
         return xkv__not_ours();
-    xkv__put_entry(&writer, NULL, key, value);
-    heard->reply->number = 1;
-    return writer.error;
+    return put_found(heard, key, value);
 }
 
 /* A number instead: what stands at the position is no key. */
@@ -341,9 +384,19 @@ static int answer_next(struct heard *heard) {
 
 /* -- Claims ----------------------------------------------------------------------- */
 
+static int put_claim(struct heard *heard, xkv__writer *writer, xkv__told_claim *claim,
+                     int64_t token, int64_t deadline) {
+    claim->owner = heard->command->owner;
+    claim->token = (uint64_t)token;
+    claim->expires_at = (uint64_t)deadline;
+    xkv__tell_claim(writer, claim);
+    heard->reply->number++;
+    return writer->error;
+}
+
 /* Hears token, deadline, the key if it is not known, and value; and tells the claim. */
 static int put_claim_heard(struct heard *heard, xkv__writer *writer, const xkv_bytes *key) {
-    xkv__told_claim claim = {.owner = heard->command->owner};
+    xkv__told_claim claim = {0};
     int64_t token, deadline;
 
     if (!xkv__hear_number(&heard->cursor, &token) || !xkv__hear_number(&heard->cursor, &deadline))
@@ -354,19 +407,30 @@ static int put_claim_heard(struct heard *heard, xkv__writer *writer, const xkv_b
         return xkv__not_ours();
     if (!xkv__hear_text(&heard->cursor, &claim.value))
         return xkv__not_ours();
-    claim.token = (uint64_t)token;
-    claim.expires_at = (uint64_t)deadline;
-    xkv__tell_claim(writer, &claim);
-    heard->reply->number++;
-    return writer->error;
+    return put_claim(heard, writer, &claim, token, deadline);
+}
+
+/* The same of a text. */
+static int put_claim_in(struct heard *heard, xkv__writer *writer, xkv_bytes text) {
+    xkv__told_claim claim = {0};
+    int64_t token, deadline;
+
+    if (!split_number(&text, &token) || !split_number(&text, &deadline) ||
+        !split_off(&text, KEY_END, &claim.key))
+        return xkv__not_ours();
+    claim.value = text;
+    return put_claim(heard, writer, &claim, token, deadline);
 }
 
 enum { CLAIM_MEMBERS = 4 };
 
 static int answer_claim_one(struct heard *heard) {
     xkv__writer writer = xkv__writer_on(heard->reply);
+    xkv_bytes text;
     size_t members;
 
+    if (hear_short(heard, &text))
+        return put_claim_in(heard, &writer, text);
     if (!xkv__hear_array(&heard->cursor, &members) || (members != 0 && members != CLAIM_MEMBERS))
         return xkv__not_ours();
     return members > 0 ? put_claim_heard(heard, &writer, NULL) : xkv__reply_null(heard->reply);

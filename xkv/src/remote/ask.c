@@ -276,9 +276,9 @@ static void say_prefix(struct speech *speech) {
     (void)say_cut(speech);
 }
 
-static void say_bound(struct speech *speech) {
-    struct piece *piece = say_cut(speech);
-    piece->is_bound = piece->bytes.len > 0;
+/* What keys with the prefix come behind. */
+static void say_before(struct speech *speech) {
+    say_cut(speech)->before = '(';
 }
 
 /* As bounds of a walk are written: inclusive, exclusive, or without end. */
@@ -290,9 +290,12 @@ static void say_low(struct speech *speech) {
     mark(say_cut(speech), '[', '-');
 }
 
+/* The least text behind all that start with the prefix. */
 static void say_high(struct speech *speech) {
-    say_bound(speech);
-    mark(&speech->pieces[speech->count - 1], '(', '+');
+    struct piece *piece = say_cut(speech);
+
+    piece->is_bound = piece->bytes.len > 0;
+    mark(piece, '(', '+');
 }
 
 static void say_place(struct speech *speech) {
@@ -359,6 +362,13 @@ static void say_repeats(struct speech *speech) {
     say_flag(speech, speech->command->repeats);
 }
 
+/* 53 bits: what a double holds. */
+static void say_chance(struct speech *speech) {
+    xkv__draws_begin(speech->exchange, speech->place + 1);
+    say_number(speech, (int64_t)xkv__random_below(UINT64_C(1) << 53));
+    xkv__draws_end(speech->exchange);
+}
+
 static void say_seeds(struct speech *speech) {
     xkv__draws_begin(speech->exchange, speech->place + 1);
     say_number(speech, (int64_t)xkv__random_below(UINT64_C(1) << 31));
@@ -391,6 +401,15 @@ static void say_all_or_nothing(struct speech *speech) {
 
 static void say_nothing(struct speech *speech) {
     say(speech, (xkv_bytes){NULL, 0});
+}
+
+/* What all keys come behind, and before. */
+static void say_start(struct speech *speech) {
+    say(speech, (xkv_bytes){"(", 1});
+}
+
+static void say_end(struct speech *speech) {
+    say(speech, (xkv_bytes){"+", 1});
 }
 
 static void say_place_number(struct speech *speech) {
@@ -495,6 +514,7 @@ static const struct row rows[XKV__OPS_END] = {
     [XKV_OP_SWAP] = {NULL, SCRIPT_SWAP, "dk", {say_key, say_value}},
     [XKV_OP_INCREMENT_BY] = {NULL, SCRIPT_INCREMENT_BY, "dk", {say_key, say_delta, say_json}},
 
+#define SPAN       say_before, say_high
 #define COMPARISON say_key, say_expect, say_expected, say_curious
     [XKV_OP_COMPARE_AND_SWAP] = {NULL, SCRIPT_COMPARE, "dkcxow", {COMPARISON, say_value}},
     [XKV_OP_COMPARE_AND_SWAP_DETAILED] = {NULL, SCRIPT_COMPARE, "dkcxow", {COMPARISON, say_value}},
@@ -503,7 +523,7 @@ static const struct row rows[XKV__OPS_END] = {
 
     [XKV_OP_CLEAR] = {NULL, SCRIPT_CLEAR, "dkcxow", {NULL}},
     [XKV_OP_SIZE] = {NULL, SCRIPT_SIZE, "d", {NULL}},
-    [XKV_OP_COUNT] = {NULL, SCRIPT_COUNT, "dk", {say_prefix, say_bound}},
+    [XKV_OP_COUNT] = {NULL, SCRIPT_COUNT, "dk", {SPAN}},
     [XKV_OP_LIST] = {NULL, SCRIPT_LIST, "dk", {say_low, say_high, say_limit}},
     [XKV_OP_LIST_KEYS] = {NULL, SCRIPT_LIST_KEYS, "dk", {say_low, say_high, say_limit}},
     [XKV_OP_SCAN] = {NULL, SCRIPT_LIST, "dk", {say_place, say_high, say_page}},
@@ -516,10 +536,11 @@ static const struct row rows[XKV__OPS_END] = {
                                  {say_low, say_high, say_limit}},
     [XKV_OP_REBUILD_KEY_LIST] = {NULL, SCRIPT_REBUILD, "dkcxow", {NULL}},
 
-#define CHOICE say_prefix, say_bound, say_seeds
+#define CHOICE  SPAN, say_chance
+#define CHOICES SPAN, say_seeds
     [XKV_OP_RANDOM_KEY] = {NULL, SCRIPT_RANDOM_KEY, "dk", {CHOICE, say_share}},
     [XKV_OP_RANDOM_ENTRY] = {NULL, SCRIPT_RANDOM_ENTRY, "dk", {CHOICE, say_share}},
-    [XKV_OP_RANDOM_KEYS] = {NULL, SCRIPT_RANDOM_KEYS, "dk", {CHOICE, say_count, say_repeats}},
+    [XKV_OP_RANDOM_KEYS] = {NULL, SCRIPT_RANDOM_KEYS, "dk", {CHOICES, say_count, say_repeats}},
     [XKV_OP_NEXT] = {NULL,
                      SCRIPT_NEXT,
                      "dk",
@@ -533,7 +554,7 @@ static const struct row rows[XKV__OPS_END] = {
     [XKV_OP_CLAIM_NEXT] = {NULL,
                            SCRIPT_CLAIM_NEXT,
                            KEYS_OF_CLAIMS,
-                           {say_clock, say_prefix, say_bound, say_ttl, say_next}},
+                           {say_clock, SPAN, say_ttl, say_next}},
     [XKV_OP_CLAIM_FOR_OWNER] = {NULL,
                                 SCRIPT_CLAIM_FOR_OWNER,
                                 KEYS_OF_CLAIMS,
@@ -542,7 +563,7 @@ static const struct row rows[XKV__OPS_END] = {
     [XKV_OP_CLAIM_RANDOM_MANY] = {NULL,
                                   SCRIPT_CLAIM_RANDOM_MANY,
                                   KEYS_OF_CLAIMS,
-                                  {say_clock, CHOICE, say_ttl, say_count}},
+                                  {say_clock, CHOICES, say_ttl, say_count}},
     [XKV_OP_CLAIM_KEYS] = {NULL,
                            SCRIPT_CLAIM_KEYS,
                            KEYS_OF_CLAIMS,
@@ -559,24 +580,18 @@ static const struct row rows[XKV__OPS_END] = {
     [XKV_OP_POP_RANDOM_MANY] = {NULL,
                                 SCRIPT_POP_RANDOM_MANY,
                                 "dkcxow",
-                                {say_clock, CHOICE, say_count}},
-    [XKV_OP_POP_NEXT] = {NULL,
-                         SCRIPT_POP_NEXT,
-                         "dkcxow",
-                         {say_clock, say_prefix, say_bound, say_next}},
+                                {say_clock, CHOICES, say_count}},
+    [XKV_OP_POP_NEXT] = {NULL, SCRIPT_POP_NEXT, "dkcxow", {say_clock, SPAN, say_next}},
 
-    [XKV_OP_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_nothing, say_nothing}},
-    [XKV_OP_REPORT_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_nothing, say_nothing}},
-    [XKV_OP_ALLOCATION_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_prefix, say_bound}},
+    [XKV_OP_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_start, say_end}},
+    [XKV_OP_REPORT_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_start, say_end}},
+    [XKV_OP_ALLOCATION_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, SPAN}},
 
     [XKV__OP_MEET] = {NULL, SCRIPT_SIZE, "d", {NULL}},
     [XKV__OP_JOIN] = {NULL, SCRIPT_JOIN, KEYS_OF_CLAIMS, {say_place_number, say_partitions}},
     [XKV__OP_MADE] = {NULL, SCRIPT_MADE, "dm", {NULL}},
     [XKV__OP_LOOK_FREE] = {NULL, SCRIPT_POP_RANDOM, "dkcxow", {say_clock, CHOICE, say_share}},
-    [XKV__OP_LOOK_NEXT] = {NULL,
-                           SCRIPT_POP_NEXT,
-                           "dkcxow",
-                           {say_clock, say_prefix, say_bound, say_nothing}},
+    [XKV__OP_LOOK_NEXT] = {NULL, SCRIPT_POP_NEXT, "dkcxow", {say_clock, SPAN, say_nothing}},
     [XKV__OP_LOOK_OWNER] = {NULL,
                             SCRIPT_CLAIM_FOR_OWNER,
                             KEYS_OF_CLAIMS,

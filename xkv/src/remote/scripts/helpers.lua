@@ -12,7 +12,8 @@
 --                other tokens, so many apart
 --
 -- ARGV[1] is the store's id, which lua.sh compares before anything else is done. Scripts
--- that look at the clock have it in ARGV[2].
+-- that look at the clock have it in ARGV[2]. Of a prefix, p is what its keys come behind, and q
+-- what they come before, as bounds of ZLEXCOUNT: "(user:" and "(user;", "(" and "+" for all keys.
 --
 -- A server whose memory is full refuses a script's first write that may take memory, and
 -- none after that. So such a write comes first, and a script is carried out whole or not at
@@ -24,12 +25,16 @@
 -- begins with how many there are.
 --
 -- Lua's numbers are doubles: what may be beyond 2^53 stays text.
+--
+-- What a script costs the server, docs/PERFORMANCE.md says. So a helper is no function where one
+-- place in a script is all that needs it: it stands there, and works on the script's locals.
+-- What it expects of them, and what it sets, its comment says. Commands are told numbers as
+-- text, and short answers are one text: keys are UTF-8, so the byte 255 ends a key.
 
 -- @helper store
-local function store(key, value)
-  if redis.call('HSET', KEYS[1], key, value) == 1 then
-    redis.call('ZADD', KEYS[2], 0, key)
-  end
+-- Stores value under key.
+if redis.call('HSET', KEYS[1], key, value) == 1 then
+  redis.call('ZADD', KEYS[2], '0', key)
 end
 
 -- @helper chunks
@@ -42,61 +47,40 @@ local function chunks(list, each)
 end
 
 -- @helper unbind
--- What an owner would find its claim by goes with it.
-local function unbind(held)
-  local field = held and string.match(held, '^%d+ (.*)$')
-  if field then
-    redis.call('HDEL', KEYS[6], field)
-  end
+-- What an owner would find its claim by goes with it: held is what o has of it.
+local space = string.find(held, ' ', 1, true)
+if space then
+  redis.call('HDEL', KEYS[6], string.sub(held, space + 1))
 end
 
--- @helper unclaim needs unbind
--- Ends the claim that a key has, if it has one.
-local function unclaim(key)
-  local held = redis.call('HGET', KEYS[5], key)
-  if held then
-    redis.call('ZREM', KEYS[3], key)
-    redis.call('ZREM', KEYS[4], key)
-    redis.call('HDEL', KEYS[5], key)
-    unbind(held)
-  end
+-- @helper unclaim
+-- Ends the claim that key has, if it has one.
+local held = redis.call('HGET', KEYS[5], key)
+if held then
+  redis.call('ZREM', KEYS[3], key)
+  redis.call('ZREM', KEYS[4], key)
+  redis.call('HDEL', KEYS[5], key)
+  -- @with unbind
 end
 
--- @helper unclaim_many needs chunks unbind
+-- @helper unclaim_many needs chunks
 local function unclaim_many(keys)
   if redis.call('ZCARD', KEYS[3]) == 0 then
     return
   end
   local bound = redis.call('EXISTS', KEYS[6]) == 1
   chunks(keys, function(i, j)
-    local held = bound and redis.call('HMGET', KEYS[5], unpack(keys, i, j)) or {}
+    local all = bound and redis.call('HMGET', KEYS[5], unpack(keys, i, j)) or {}
     redis.call('ZREM', KEYS[3], unpack(keys, i, j))
     redis.call('ZREM', KEYS[4], unpack(keys, i, j))
     redis.call('HDEL', KEYS[5], unpack(keys, i, j))
-    for n = 1, #held do
-      unbind(held[n])
+    for n = 1, #all do
+      local held = all[n]
+      if held then
+        -- @with unbind
+      end
     end
   end)
-end
-
--- @helper remove needs unclaim
--- How many there were: 1 or 0.
-local function remove(key)
-  if redis.call('HDEL', KEYS[1], key) == 0 then
-    return 0
-  end
-  redis.call('ZREM', KEYS[2], key)
-  unclaim(key)
-  return 1
-end
-
--- @helper take
--- Removes a key that has no claim: key and value.
-local function take(key)
-  local value = redis.call('HGET', KEYS[1], key)
-  redis.call('HDEL', KEYS[1], key)
-  redis.call('ZREM', KEYS[2], key)
-  return {key, value}
 end
 
 -- @helper remove_many needs unclaim_many
@@ -110,15 +94,80 @@ local function remove_many(keys)
   return removed
 end
 
--- @helper range
--- How many members of a set come before those with prefix p, and how many have it; q is
--- the least text behind all of them.
-local function range(set, p, q)
-  if p == '' then
-    return 0, redis.call('ZCARD', set)
+-- @helper moment
+-- Sets now, milliseconds since 1970, and micros, which tokens grow with, both text: by the
+-- server's clock, unless the client has another, for tests.
+local now, micros = ARGV[2]
+if now == '' then
+  local time = redis.call('TIME')
+  local part = time[2]
+  if #part < 6 then
+    part = string.rep('0', 6 - #part) .. part
   end
-  local first = redis.call('ZLEXCOUNT', set, '-', '(' .. p)
-  return first, redis.call('ZLEXCOUNT', set, '-', '(' .. q) - first
+  micros = time[1] .. part
+  now = string.sub(micros, 1, -4)
+else
+  micros = now .. '000'
+end
+
+-- @helper expire
+-- Ends the claims that have expired by now: whoever has to do with claims meets live ones only.
+-- Where many have, they are often all: then their sets go as they are, which takes no time.
+if redis.call('ZCOUNT', KEYS[4], '-inf', now) > 0 then
+  -- @with unclaim_many
+  repeat
+    local due = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now, 'LIMIT', '0', '1000')
+    if #due == 1000 and
+      redis.call('ZCOUNT', KEYS[4], '-inf', now) == redis.call('ZCARD', KEYS[4]) then
+      redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5], KEYS[6])
+      break
+    end
+    unclaim_many(due)
+  until #due < 1000
+end
+
+-- @helper span
+-- Sets how many keys come before those between p and q, first, and how many those are, total.
+local first, total = 0
+if q == '+' then
+  total = redis.call('ZCARD', KEYS[2])
+else
+  first = redis.call('ZLEXCOUNT', KEYS[2], '-', p)
+  total = redis.call('ZLEXCOUNT', KEYS[2], '-', q) - first
+end
+
+-- @helper claims
+-- The same of claimed keys: ahead and claimed.
+local ahead, claimed = 0, redis.call('ZCARD', KEYS[3])
+if claimed > 0 and q ~= '+' then
+  ahead = redis.call('ZLEXCOUNT', KEYS[3], '-', p)
+  claimed = redis.call('ZLEXCOUNT', KEYS[3], '-', q) - ahead
+end
+
+-- @helper key_at
+local function key_at(rank)
+  rank = string.format('%d', rank)
+  return redis.call('ZRANGE', KEYS[2], rank, rank)[1]
+end
+
+-- @helper free_at needs key_at
+-- Of the keys that have no claim, number n. How one is chosen, and why each has the same
+-- chance, stands in local/choose.c. mid: the claim that is looked at first, if it is not the one in
+-- the middle.
+local function free_at(n, mid)
+  local low, high = 0, claimed
+  while low < high do
+    mid = mid or math.floor((low + high) / 2)
+    local rank = string.format('%d', ahead + mid)
+    local key = redis.call('ZRANGE', KEYS[3], rank, rank)[1]
+    if redis.call('ZRANK', KEYS[2], key) - first - mid > n then
+      high = mid
+    else
+      low = mid + 1
+    end
+    mid = nil
+  end
+  return key_at(first + n + low)
 end
 
 -- @helper random
@@ -139,108 +188,45 @@ local function below(n)
   return (draw() * 4194304 + draw() % 4194304) % n
 end
 
--- @helper drawn needs random
--- A number below total, or below a bound; nothing if that is not below total, or if total is
--- beyond the bound.
-local function drawn(total, a, b, bound)
-  bound = (bound or total) + 0
-  if total > 0 and total <= bound then
-    seed(a, b)
-    local n = below(bound)
-    return n < total and n or nil
-  end
+-- @helper pick
+-- Sets key to any between p and q, claimed or not, by chance, a number of 53 bits. Not of
+-- several partitions.
+if total > 0 and not bound then
+  local rank = string.format('%d', first + chance % total)
+  key = redis.call('ZRANGE', KEYS[2], rank, rank)[1]
 end
 
--- @helper counted
--- What an answer is where a bound was given.
-local function counted(total, bound, answer)
-  if bound then
-    table.insert(answer, 1, total)
-  end
-  return answer
-end
-
--- @helper clock
--- Milliseconds since 1970, and microseconds, which tokens grow with: by the server's
--- clock, unless the client has another, for tests.
-local function clock()
-  if ARGV[2] ~= '' then
-    return ARGV[2] + 0, ARGV[2] * 1000
-  end
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000), t[1] * 1000000 + t[2]
-end
-
--- @helper digits
-local function digits(number)
-  return string.format('%.0f', number)
-end
-
--- @helper expire needs unclaim_many
--- Ends the claims that have expired: whoever has to do with claims meets live ones only. Where
--- many have, they are often all: then their sets go as they are, which takes no time.
-local function expire(now)
-  while true do
-    local due = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now, 'LIMIT', 0, 1000)
-    if #due == 1000 and
-      redis.call('ZCOUNT', KEYS[4], '-inf', now) == redis.call('ZCARD', KEYS[4]) then
-      redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5], KEYS[6])
-      return
-    elseif #due == 0 then
-      return
-    end
-    unclaim_many(due)
-  end
-end
-
--- @helper pool needs range random
--- The keys with prefix p that have no claim: how many, and number n of them. How one is
--- chosen, and why each has the same chance, stands in local/choose.c.
-local function pool(p, q)
-  local it = {claimed = 0, first_claim = 0}
-  it.first, it.total = range(KEYS[2], p, q)
-  if redis.call('ZCARD', KEYS[3]) > 0 then
-    it.first_claim, it.claimed = range(KEYS[3], p, q)
-  end
-  it.size = it.total - it.claimed
-  return it
-end
-local function key_at(rank)
-  return redis.call('ZRANGE', KEYS[2], rank, rank)[1]
-end
-local function free_at(it, n)
-  local low, high = 0, it.claimed
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    local rank = it.first_claim + middle
-    local key = redis.call('ZRANGE', KEYS[3], rank, rank)[1]
-    if redis.call('ZRANK', KEYS[2], key) - it.first - middle > n then
-      high = middle
+-- @helper choose
+-- Sets size, how many keys between p and q have no claim, and key to one of them by chance; not
+-- if there is none, or, where there is a bound, if it is none for the number drawn below that.
+-- @with claims
+size = total - claimed
+if size > 0 and (not bound or size <= bound + 0) then
+  -- @with random
+  seed(chance, math.floor(chance / 4194304))
+  if not bound or below(bound + 0) < size then
+    if size * 4 >= total then
+      -- @with key_at
+      repeat
+        key = key_at(first + below(total))
+      until claimed == 0 or not redis.call('ZSCORE', KEYS[3], key)
     else
-      low = middle + 1
+      -- @with free_at
+      key = free_at(below(size))
     end
   end
-  return key_at(it.first + n + low)
 end
 
--- @helper choose needs pool drawn
--- A key, or nothing.
-local function choose(it, a, b, bound)
-  if it.size == 0 or bound and not drawn(it.size, a, b, bound) then
-    return
-  end
-  if not bound then
-    seed(a, b)
-  end
-  if it.size * 4 >= it.total then
-    while true do
-      local key = key_at(it.first + below(it.total))
-      if it.claimed == 0 or not redis.call('ZSCORE', KEYS[3], key) then
-        return key
-      end
-    end
-  end
-  return free_at(it, below(it.size))
+-- @helper next_free
+-- Sets key to the first between p and q that has no claim, and none behind most is wanted.
+local key
+if most then
+  q = '[' .. most
+end
+key = redis.call('ZRANGEBYLEX', KEYS[2], '[' .. string.sub(p, 2), q, 'LIMIT', '0', '1')[1]
+if key and redis.call('HEXISTS', KEYS[5], key) == 1 then
+  -- @with span claims free_at
+  key = total > claimed and free_at(0, claimed - 1) -- claims in order are those before it
 end
 
 -- @helper distinct needs random
@@ -262,14 +248,15 @@ local function distinct(count, bound)
   return numbers
 end
 
--- @helper choose_many needs pool distinct
-local function choose_many(it, count)
-  local keys = {}
-  count = math.min(count, it.size)
-  if it.claimed > 0 and (it.size - count) * 4 >= it.total then
+-- @helper choose_many needs distinct free_at
+-- count different keys between p and q that have no claim, or all, in random order.
+local function choose_many(count)
+  local keys, size = {}, total - claimed
+  count = math.min(count, size)
+  if claimed > 0 and (size - count) * 4 >= total then
     local met = {}
     while #keys < count do
-      local key = key_at(it.first + below(it.total))
+      local key = key_at(first + below(total))
       if not met[key] and not redis.call('ZSCORE', KEYS[3], key) then
         met[key] = true
         keys[#keys + 1] = key
@@ -277,46 +264,66 @@ local function choose_many(it, count)
     end
     return keys
   end
-  for i, n in ipairs(distinct(count, it.size)) do
-    keys[i] = it.claimed > 0 and free_at(it, n) or key_at(it.first + n)
+  for i, n in ipairs(distinct(count, size)) do
+    keys[i] = claimed > 0 and free_at(n) or key_at(first + n)
   end
   return keys
+end
+
+-- @helper digits
+local function digits(number)
+  return string.format('%.0f', number)
 end
 
 -- @helper tokens needs digits
 -- Takes so many tokens: the first, and how far apart they are. They grow with the clock, so that
 -- they go on growing where the last one has been lost.
-local function tokens(count, micros)
+local function tokens(count)
   local last, each = string.match(redis.call('GET', KEYS[7]) or '0', '^(%d+) ?(%d*)$')
   each = tonumber(each) or 1
   local first = math.max(last + each, micros + (last - micros) % each)
-  redis.call('SET', KEYS[7], digits(first + (count - 1) * each) .. ' ' .. each)
+  last = digits(first + (count - 1) * each)
+  redis.call('SET', KEYS[7], each == 1 and last or last .. ' ' .. each)
   return first, each
 end
 
--- @helper grant needs clock expire tokens
--- Claims a key with a token; field: where its owner finds it again.
-local function grant(key, token, deadline, field)
-  redis.call('ZADD', KEYS[3], 0, key)
-  redis.call('ZADD', KEYS[4], deadline, key)
-  redis.call('HSET', KEYS[5], key, digits(token) .. (field and ' ' .. field or ''))
-  if field then
-    redis.call('HSET', KEYS[6], field, key)
-  end
+-- @helper grant
+-- Claims key, which is in c already, for ttl milliseconds: sets token, deadline and value. field:
+-- where its owner finds the claim again, or nil. Mostly the token is the clock's.
+token, deadline = micros, string.format('%.0f', now + ttl)
+local last = redis.call('GET', KEYS[7])
+if last and #last == #micros and last < micros then
+  redis.call('SET', KEYS[7], micros)
+else
+  -- @with tokens
+  token = digits((tokens(1)))
 end
+redis.call('ZADD', KEYS[4], deadline, key)
+redis.call('HSET', KEYS[5], key, field and token .. ' ' .. field or token)
+if field then
+  redis.call('HSET', KEYS[6], field, key)
+end
+value = redis.call('HGET', KEYS[1], key)
 
--- @helper grant_many needs clock expire tokens chunks
+-- @helper tell_claim
+-- The answer: a text of token, deadline, key and value. A large value is not copied for that.
+if value and #value < 65536 then
+  return token .. ' ' .. deadline .. ' ' .. key .. '\255' .. value
+end
+return {token, deadline, key, value}
+
+-- @helper grant_many needs tokens chunks
 -- Claims many keys: their values, and tokens.
-local function grant_many(keys, micros, deadline)
+local function grant_many(keys, deadline)
   local values, told = {}, {}
-  local token, each = tokens(#keys, micros)
+  local token, each = tokens(#keys)
   chunks(keys, function(i, j)
     local c, x, o = {}, {}, {}
     for n = i, j do
-      local at = #c + 1
+      local at, key = #c + 1, keys[n]
       told[n] = digits(token + (n - 1) * each)
-      c[at], x[at], o[at] = 0, deadline, keys[n]
-      c[at + 1], x[at + 1], o[at + 1] = keys[n], keys[n], told[n]
+      c[at], x[at], o[at] = '0', deadline, key
+      c[at + 1], x[at + 1], o[at + 1] = key, key, told[n]
     end
     redis.call('ZADD', KEYS[3], unpack(c))
     redis.call('ZADD', KEYS[4], unpack(x))
@@ -328,9 +335,15 @@ local function grant_many(keys, micros, deadline)
   return values, told
 end
 
--- @helper grant_one needs grant
-local function grant_one(key, now, micros, ttl, field)
-  local token = tokens(1, micros)
-  grant(key, token, now + ttl, field)
-  return {digits(token), digits(now + ttl), key, redis.call('HGET', KEYS[1], key)}
+-- @helper take
+-- Removes key, which has no claim: sets value.
+local value = redis.call('HGET', KEYS[1], key)
+redis.call('HDEL', KEYS[1], key)
+redis.call('ZREM', KEYS[2], key)
+
+-- @helper tell_entry
+-- The answer: a text of key and value, as in tell_claim.
+if value and #value < 65536 then
+  return key .. '\255' .. value
 end
+return {key, value}

@@ -1,5 +1,5 @@
--- Commands on many keys. ARGV behind the id is said at each; p and q are a prefix and the
--- least text behind all that begin with it, low and high the same as bounds of a walk.
+-- Commands on many keys. ARGV behind the id is said at each; low and high are the bounds of a
+-- walk over keys, with a prefix or behind one.
 
 -- @script size
 return redis.call('HLEN', KEYS[1]) - 1
@@ -10,14 +10,15 @@ redis.call('UNLINK', unpack(KEYS))
 redis.call('HSET', KEYS[1], '', ARGV[1])
 return 1
 
--- @script count needs range
+-- @script count
 -- p, q
-local _, count = range(KEYS[2], ARGV[2], ARGV[3])
-return count
+local p, q = ARGV[2], ARGV[3]
+-- @with span
+return total
 
 -- @script list needs chunks
 -- low, high, limit (-1: all). Key, value, key, value …
-local keys = redis.call('ZRANGEBYLEX', KEYS[2], ARGV[2], ARGV[3], 'LIMIT', 0, ARGV[4])
+local keys = redis.call('ZRANGEBYLEX', KEYS[2], ARGV[2], ARGV[3], 'LIMIT', '0', ARGV[4])
 local out = {}
 chunks(keys, function(i, j)
   local values = redis.call('HMGET', KEYS[1], unpack(keys, i, j))
@@ -30,16 +31,16 @@ return out
 
 -- @script list_keys
 -- low, high, limit
-return redis.call('ZRANGEBYLEX', KEYS[2], ARGV[2], ARGV[3], 'LIMIT', 0, ARGV[4])
+return redis.call('ZRANGEBYLEX', KEYS[2], ARGV[2], ARGV[3], 'LIMIT', '0', ARGV[4])
 
 -- @script set_many
 -- key, value, key, value …
+local added, members = 0, {}
 for i = 2, #ARGV, 4000 do
-  redis.call('HSET', KEYS[1], unpack(ARGV, i, math.min(i + 3999, #ARGV)))
+  added = added + redis.call('HSET', KEYS[1], unpack(ARGV, i, math.min(i + 3999, #ARGV)))
 end
-local members = {}
-for i = 2, #ARGV, 2 do
-  members[#members + 1] = 0
+for i = 2, added > 0 and #ARGV or 0, 2 do
+  members[#members + 1] = '0'
   members[#members + 1] = ARGV[i]
   if #members == 4000 or i == #ARGV - 1 then
     redis.call('ZADD', KEYS[2], unpack(members))
@@ -58,9 +59,9 @@ return remove_many(keys)
 
 -- @script delete_by_prefix needs remove_many
 -- low, high, limit. How many were removed, how many more there are: 1 stands for any
-local keys = redis.call('ZRANGEBYLEX', KEYS[2], ARGV[2], ARGV[3], 'LIMIT', 0, ARGV[4])
+local keys = redis.call('ZRANGEBYLEX', KEYS[2], ARGV[2], ARGV[3], 'LIMIT', '0', ARGV[4])
 remove_many(keys)
-return {#keys, #redis.call('ZRANGEBYLEX', KEYS[2], ARGV[2], ARGV[3], 'LIMIT', 0, 1)}
+return {#keys, #redis.call('ZRANGEBYLEX', KEYS[2], ARGV[2], ARGV[3], 'LIMIT', '0', '1')}
 
 -- @script rebuild needs unclaim_many
 -- Makes the list of keys anew if it has not as many as there are.
@@ -73,7 +74,7 @@ for i = 1, #keys, 2000 do
   local members = {}
   for j = i, math.min(i + 1999, #keys) do
     if keys[j] ~= '' then
-      members[#members + 1] = 0
+      members[#members + 1] = '0'
       members[#members + 1] = keys[j]
     end
   end
@@ -81,7 +82,7 @@ for i = 1, #keys, 2000 do
     redis.call('ZADD', KEYS[2], unpack(members))
   end
 end
-for _, key in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do
+for _, key in ipairs(redis.call('ZRANGE', KEYS[3], '0', '-1')) do
   if redis.call('HEXISTS', KEYS[1], key) == 0 then
     gone[#gone + 1] = key
   end

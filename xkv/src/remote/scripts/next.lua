@@ -4,7 +4,7 @@
 -- KEYS: d, k, and r, where the key that was given last stands under the prefix. ARGV behind
 -- the id: the prefix, low, high. Key and value, or nothing
 local function first(low)
-  return redis.call('ZRANGEBYLEX', KEYS[2], low, ARGV[4], 'LIMIT', 0, 1)[1]
+  return redis.call('ZRANGEBYLEX', KEYS[2], low, ARGV[4], 'LIMIT', '0', '1')[1]
 end
 local last = redis.call('HGET', KEYS[3], ARGV[2])
 local key = last and first('(' .. last) or first(ARGV[3])
@@ -53,11 +53,11 @@ local function quoted(key, json)
   end) .. '"'
 end
 
--- @script next needs store meaning quoted
+-- @script next needs meaning quoted
 -- KEYS: d, k. ARGV behind the id: the position, the prefix, low, high, '1' if behind the last
 -- comes the first, '1' if values are JSON. Key and value, or nothing; 1: the position is no key
 local function first(low)
-  return redis.call('ZRANGEBYLEX', KEYS[2], low, ARGV[5], 'LIMIT', 0, 1)[1]
+  return redis.call('ZRANGEBYLEX', KEYS[2], low, ARGV[5], 'LIMIT', '0', '1')[1]
 end
 local value = redis.call('HGET', KEYS[1], ARGV[2])
 local last = value and meaning(value, ARGV[7])
@@ -74,19 +74,21 @@ end
 if not key then
   return {}
 end
-value = redis.call('HGET', KEYS[1], key)
-store(ARGV[2], quoted(key, ARGV[7]))
-return {key, value}
+local told = {key, redis.call('HGET', KEYS[1], key)}
+key, value = ARGV[2], quoted(key, ARGV[7])
+-- @with store
+return told
 
 -- @script look_position
 -- KEYS: d. The position. Its value, or false
 return redis.call('HGET', KEYS[1], ARGV[2])
 
--- @script take_position needs store
+-- @script take_position
 -- KEYS: d, k. The position, its next value, and what it still has, if it is there. 1, or 0 if it
 -- has another
 if (redis.call('HGET', KEYS[1], ARGV[2]) or nil) ~= ARGV[4] then
   return 0
 end
-store(ARGV[2], ARGV[3])
+local key, value = ARGV[2], ARGV[3]
+-- @with store
 return 1

@@ -1,35 +1,60 @@
--- Random keys. ARGV behind the id: p, q, two seeds, and what is said at each; of several
--- partitions, a bound is the last.
+-- Random keys. ARGV behind the id: p, q, and what is said at each; of several partitions, a bound
+-- is the last.
 
--- @script random_key needs range drawn
--- How many there are to choose from, and the key if there is one
-local first, total = range(KEYS[2], ARGV[2], ARGV[3])
-local n = drawn(total, ARGV[4], ARGV[5], ARGV[6])
-return {total, n and redis.call('ZRANGE', KEYS[2], first + n, first + n)[1] or nil}
-
--- @script random_entry needs range drawn counted
--- Key and value, or nothing
-local first, total = range(KEYS[2], ARGV[2], ARGV[3])
-local n, out = drawn(total, ARGV[4], ARGV[5], ARGV[6]), {}
-if n then
-  local key = redis.call('ZRANGE', KEYS[2], first + n, first + n)[1]
-  out = {key, redis.call('HGET', KEYS[1], key)}
+-- @helper drawn
+-- Sets key to one between p and q by chance, a number of 53 bits; not if there is none, or, where
+-- there is a bound, if it is none for the number drawn below that.
+-- @with span
+local key
+if total > 0 and (not bound or total <= bound + 0) then
+  local n = chance % (bound or total)
+  if n < total then
+    local rank = string.format('%d', first + n)
+    key = redis.call('ZRANGE', KEYS[2], rank, rank)[1]
+  end
 end
-return counted(total, ARGV[6], out)
 
--- @script random_keys needs range distinct
--- count, '1' if keys may repeat
-local first, total = range(KEYS[2], ARGV[2], ARGV[3])
-local count, keys, numbers = tonumber(ARGV[6]), {}, {}
+-- @script random_key
+-- chance; a bound. How many there are to choose from, and the key if there is one: as text
+-- with a space between, or an array
+local p, q, chance, bound = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+-- @with drawn
+if key and not bound then
+  return string.format('%d', total) .. ' ' .. key
+end
+return {total, key}
+
+-- @script random_entry
+-- chance; a bound. Key and value, or nothing
+local p, q, chance, bound = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+-- @with drawn
+if not key then
+  return bound and {total} or {}
+end
+local value = redis.call('HGET', KEYS[1], key)
+if bound then
+  return {total, key, value}
+end
+-- @with tell_entry
+
+-- @script random_keys
+-- seeds, count, '1' if keys may repeat
+local p, q, keys, numbers = ARGV[2], ARGV[3], {}, {}
+-- @with span
+if total == 0 then
+  return keys
+end
+-- @with distinct key_at
+local count = ARGV[6] + 0
 seed(ARGV[4], ARGV[5])
-if total > 0 and ARGV[7] == '0' then
+if ARGV[7] == '0' then
   numbers = distinct(math.min(count, total), total)
-elseif total > 0 then
+else
   for i = 1, count do
     numbers[i] = below(total)
   end
 end
 for i, n in ipairs(numbers) do
-  keys[i] = redis.call('ZRANGE', KEYS[2], first + n, first + n)[1]
+  keys[i] = key_at(first + n)
 end
 return keys

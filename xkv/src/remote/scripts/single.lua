@@ -7,7 +7,7 @@ return redis.call('HEXISTS', KEYS[1], ARGV[2])
 -- value; and any number of keys and values of others that are set in the same step
 if redis.call('HSET', KEYS[1], unpack(ARGV, 2)) > 0 then
   for i = 2, #ARGV, 2 do
-    redis.call('ZADD', KEYS[2], 0, ARGV[i])
+    redis.call('ZADD', KEYS[2], '0', ARGV[i])
   end
 end
 return 1
@@ -17,29 +17,69 @@ return 1
 if redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[3]) == 0 then
   return 0
 end
-redis.call('ZADD', KEYS[2], 0, ARGV[2])
+redis.call('ZADD', KEYS[2], '0', ARGV[2])
 return 1
 
--- @script get_or_set needs store
+-- @script get_or_set
 -- value. What was there, or false
-local value = redis.call('HGET', KEYS[1], ARGV[2])
-if not value then
-  store(ARGV[2], ARGV[3])
+local key, value = ARGV[2], ARGV[3]
+local there = redis.call('HGET', KEYS[1], key)
+if not there then
+  -- @with store
 end
-return value
+return there
 
--- @script swap needs store
+-- @script swap
 -- value. What was there, or false
-local value = redis.call('HGET', KEYS[1], ARGV[2])
-store(ARGV[2], ARGV[3])
-return value
+local key, value = ARGV[2], ARGV[3]
+local there = redis.call('HGET', KEYS[1], key)
+-- @with store
+return there
 
--- @script delete needs remove
-return remove(ARGV[2])
+-- @script delete
+local key = ARGV[2]
+if redis.call('HDEL', KEYS[1], key) == 0 then
+  return 0
+end
+redis.call('ZREM', KEYS[2], key)
+-- @with unclaim
+return 1
 
--- @script increment_by needs store
--- delta, '1' if values are JSON. The sum as text; 1: the value is no integer; 2: the sum
--- leaves 64 bits. Only digits are looked at here, the server adds.
+-- @script increment_by
+-- delta, '1' if values are JSON. The sum, as text where numbers end; in an array 1: the value is
+-- no integer; 2: the sum leaves 64 bits. Only digits are looked at here, the server adds, and
+-- first tries whether the value is written as it writes numbers.
+local key, delta = ARGV[2], ARGV[3]
+local sum = redis.pcall('HINCRBY', KEYS[1], key, delta)
+if type(sum) ~= 'number' then
+  -- @with integer
+  local value = redis.call('HGET', KEYS[1], key)
+  local number = value and integer(value, ARGV[4] == '1')
+  if value and not number then
+    return {1}
+  end
+  if number ~= value then
+    redis.call('HSET', KEYS[1], key, number)
+  end
+  sum = redis.pcall('HINCRBY', KEYS[1], key, delta)
+  if type(sum) ~= 'number' then
+    if number ~= value then
+      redis.call('HSET', KEYS[1], key, value)
+    end
+    return string.find(sum.err, 'overflow') and {2} or sum
+  end
+end
+if sum == delta + 0 then
+  redis.call('ZADD', KEYS[2], '0', key) -- it may be a new key
+end
+if sum > -9007199254740992 and sum < 9007199254740992 then
+  return sum
+end
+return redis.call('HGET', KEYS[1], key)
+
+-- @helper integer
+-- An integer that is written in another way, or is too large to add to, as the server writes
+-- it; nothing if the value is none of 64 bits.
 local function integer(value, json)
   if json then
     local from, to = string.find(value, '[^ \t\r\n]'), #value
@@ -68,46 +108,26 @@ local function integer(value, json)
   end
   return rest == '' and '0' or sign .. rest
 end
-local key, delta = ARGV[2], ARGV[3]
-local value = redis.call('HGET', KEYS[1], key)
-if not value then
-  store(key, delta)
-  return delta
-end
-local number = integer(value, ARGV[4] == '1')
-if not number then
-  return 1
-end
-if number ~= value then
-  redis.call('HSET', KEYS[1], key, number)
-end
-local sum = redis.pcall('HINCRBY', KEYS[1], key, delta)
-if type(sum) ~= 'number' then
-  if number ~= value then
-    redis.call('HSET', KEYS[1], key, value)
-  end
-  return string.find(sum.err, 'overflow') and 2 or sum
-end
-return redis.call('HGET', KEYS[1], key)
 
--- @script compare needs store remove
+-- @script compare
 -- what is expected (0: a value, 1: none, 2: either), that value, '1' to be told what is
 -- there, and the new value unless the key is to be removed. 1: done. 0: something else is
 -- there, or it is told; false: nothing is there
-local value = redis.call('HGET', KEYS[1], ARGV[2])
-local expect, new = ARGV[3], ARGV[6]
-local same
-if value then
-  same = expect ~= '1' and value == ARGV[4]
+local key, expect, value = ARGV[2], ARGV[3], ARGV[6]
+local there, same = redis.call('HGET', KEYS[1], key)
+if there then
+  same = expect ~= '1' and there == ARGV[4]
 else
-  same = expect ~= '0' and new
+  same = expect ~= '0' and value
 end
 if not same then
-  return value and ARGV[5] == '0' and 0 or value
+  return there and ARGV[5] == '0' and 0 or there
 end
-if new then
-  store(ARGV[2], new)
+if value then
+  -- @with store
 else
-  remove(ARGV[2])
+  redis.call('HDEL', KEYS[1], key)
+  redis.call('ZREM', KEYS[2], key)
+  -- @with unclaim
 end
 return 1
