@@ -469,6 +469,10 @@ types: ## check index.d.ts and the scripts with TypeScript
 check: ## formatting, warnings, exported symbols, dependencies
 	@scripts/check.sh
 
+.PHONY: security
+security: ## get gosec, which takes minutes, and run it
+	@scripts/check.sh get_gosec && scripts/check.sh security
+
 .PHONY: scripts
 scripts: ## make the header of the scripts that servers run, of xkv/src/remote/scripts/*.lua
 	@scripts/lua.sh
