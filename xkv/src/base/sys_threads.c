@@ -40,8 +40,9 @@ static int condition_init(xkv__system_condition *condition) {
 
     if (pthread_condattr_init(&attributes) != 0)
         return XKV_E_STORE_FULL;
-    if (CONDITION_CLOCK != CLOCK_REALTIME)
-        pthread_condattr_setclock(&attributes, CONDITION_CLOCK);
+#ifndef __APPLE__ /* which has no choice, and no such function */
+    pthread_condattr_setclock(&attributes, CONDITION_CLOCK);
+#endif
     int error = pthread_cond_init(condition, &attributes);
     pthread_condattr_destroy(&attributes);
     return error == 0 ? XKV_OK : XKV_E_STORE_FULL;
