@@ -392,6 +392,47 @@ install: $(foreach f,$(INSTALLED),$(call part,$f,2)) ## install the tool and the
 uninstall: ## remove what install has put there
 	@cd "$(DESTDIR)$(PREFIX)" && rm -f $(foreach f,$(INSTALLED),$(call part,$f,1)) $(SHARED_LINK)
 
+# --- Releases ---------------------------------------------------------------------
+
+# Which archives: systems and processors, such as linux_arm64, and "source". All, if none is named.
+DIST ?=
+
+.PHONY: dist
+dist: ## build a release's archives in build/dist, and try them (DIST="linux_amd64 source")
+	@scripts/setup.sh dist
+	@scripts/dist.sh $(DIST)
+
+# Its name, and what lies below: an image with a shell, for k6-operator.
+IMAGE ?= xk6-kv:$(VERSION)
+BASE  ?= scratch
+
+.PHONY: image
+image: ## build a container image (IMAGE=name BASE=scratch)
+	@scripts/setup.sh dist
+	@BASE=$(BASE) scripts/dist-image.sh $(IMAGE)
+
+.PHONY: test-dist
+test-dist: ## test all of that at length: the same bits twice, the image, what is planted is found
+	@scripts/setup.sh dist-test
+	@tests/dist/all.sh
+
+# The tool in them is made of the same sources by another compiler, and has no OpenSSL.
+define dist
+build/dist/$1/%: CC = scripts/dist-cc.sh $1
+$(call flavour,dist/$1,scripts/dist-cc.sh $1)
+CFLAGS_dist/$1 = -O2 -w
+
+$(LMDB_OBJECTS:build/lmdb/%=build/dist/$1/lmdb/%): build/lmdb/names.h
+	@mkdir -p $$(@D)
+	@$$(LMDB_COMPILE) -include build/lmdb/names.h
+
+build/dist/$1/bin/xkv: $(patsubst %.c,build/dist/$1/%.o,$(SOURCES) $(wildcard cli/*.c)) $(LMDB_OBJECTS:build/lmdb/%=build/dist/$1/lmdb/%)
+	@mkdir -p $$(@D)
+	@$$(CC) -O2 -s $(if $(filter linux_%,$1),-static) -o $$@ $$^ $(if $(filter windows_%,$1),-lws2_32 -ladvapi32 -lshell32,-lpthread)
+endef
+DIST_ALL := $(shell sed -n 's/^readonly ALL_TARGETS=(\(.*\))$$/\1/p' scripts/dist-about.sh)
+$(foreach t,$(DIST_ALL),$(eval $(call dist,$t)))
+
 # --- everything else ------------------------------------------------------------
 
 .PHONY: setup

@@ -32,7 +32,7 @@ struct view {
 static double rate(const struct view *view, int64_t before, int64_t now) {
     int64_t ms = view->now_ms - view->before_ms;
 
-    return view->first || ms <= 0 ? 0 : (double)(now - before) * SECOND_MS / (double)ms;
+    return view->first || ms <= 0 ? 0 : (double)(now - before) * (double)SECOND_MS / (double)ms;
 }
 
 /* A sample may cost a walk over all keys, so it is taken only so often that this is a small

@@ -133,6 +133,17 @@ no_replace() {
     fi
 }
 
+# The version stands in xkv.h. The newest one of CHANGELOG.md is the same, and so is the tag, if
+# the last commit has one.
+versions() {
+    local version newest tag
+    version=v$(sed -n 's/^#define XKV_VERSION "\(.*\)"$/\1/p' xkv/include/xkv.h)
+    newest=v$(sed -n 's/^## \[\([0-9][^]]*\)\].*/\1/p' CHANGELOG.md | head -n 1)
+    for tag in "$newest" $(git tag --points-at HEAD 'v[0-9]*' 2>/dev/null); do
+        [[ $tag == "$version" ]] || { echo "xkv.h is $version, CHANGELOG.md or a tag $tag"; return 1; }
+    done
+}
+
 # The module's path stands in Go's own files and what users read, so that it can be changed; a copy
 # whose path was changed knows nothing of the old one.
 module_path() {
@@ -184,7 +195,7 @@ fi
 # As many at once as there are processors, the longest first.
 readonly checks=(gcc_warnings clang_warnings exported_symbols build_without_cgo no_extensions clang_format go_format
     system_headers lmdb_header cplusplus_header layers file_lengths lua_header documents
-    no_replace module_path)
+    no_replace module_path versions)
 
 # These two ask other machines, and may take long: beside all others.
 online=(security vulnerabilities)

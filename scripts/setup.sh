@@ -6,6 +6,8 @@
 #   scripts/setup.sh test     that, and what the tests need; servers, where they can be had
 #   scripts/setup.sh bench    what building and measuring need
 #   scripts/setup.sh windows  what building for Windows and running that with wine need
+#   scripts/setup.sh dist     what make dist needs: the cross compiler, in build/tools
+#   scripts/setup.sh dist-test   that, and what tries them: a machine with another processor, containers
 #   scripts/setup.sh check    installs nothing: fails if building needs more
 #   scripts/setup.sh site     what making the site of the documents needs
 set -euo pipefail
@@ -72,6 +74,34 @@ want_for_windows() {
     want wine64 wine-stable have wine
     want libxxhash-dev xxhash test -e /usr/include/xxhash.h
     want python3 python3 have python3
+}
+
+# Compilers for all systems are one package of Python's; nothing outside of build/ changes.
+readonly ZIG_VERSION=0.17.1
+has_pip() { python3 -m pip --version >/dev/null 2>&1; }
+want_for_dist() {
+    want python3 python3 have python3
+    want python3-pip python3 has_pip
+}
+# What is not there is not tried, and said; so none of these is a must.
+get_trials() {
+    local package sudo=()
+    have apt-get || return 0
+    ((EUID == 0)) || sudo=(sudo -n)
+    for package in qemu-system-arm cpio debian-installer-12-netboot-arm64 buildah busybox-static; do
+        dpkg -s "$package" >/dev/null 2>&1 ||
+            "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+                -o DPkg::Lock::Timeout=120 "$package" >/dev/null 2>&1 ||
+            echo "$package cannot be had; what needs it is not tried"
+    done
+}
+has_zig() { [[ $(build/tools/zig/ziglang/zig version 2>/dev/null) == "$ZIG_VERSION" ]]; }
+install_zig() {
+    has_zig && return
+    echo "installing zig $ZIG_VERSION to build/tools"
+    rm -rf build/tools/zig
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+        --only-binary :all: --target build/tools/zig "ziglang==$ZIG_VERSION" && has_zig
 }
 
 say_what_is_missing() {
@@ -161,8 +191,14 @@ bench)
     want_for_bench
     install_missing
     ;;
+dist | dist-test)
+    want_for_dist
+    install_missing
+    cd "${BASH_SOURCE%/*}/.." && install_zig
+    [[ $1 == dist ]] || get_trials
+    ;;
 *)
-    echo "usage: scripts/setup.sh build|site|test|bench|windows|check" >&2
+    echo "usage: scripts/setup.sh build|site|test|bench|windows|dist|dist-test|check" >&2
     exit 2
     ;;
 esac

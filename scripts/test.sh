@@ -153,6 +153,7 @@ step "BoltDB files" bolt_tests
 step "k6 tests" js_tests
 step "examples" tests/examples.sh ./k6
 step "README scripts" tests/readme.sh ./k6
+step "release" tests/dist/native.sh
 step "types" tests/types/check.sh
 step "site" "${make[@]}" site
 step "check" scripts/check.sh

@@ -40,7 +40,7 @@ static int condition_init(xkv__system_condition *condition) {
 
     if (pthread_condattr_init(&attributes) != 0)
         return XKV_E_STORE_FULL;
-#ifndef __APPLE__ /* which has no choice, and no such function */
+#ifndef __APPLE__ /* which has the one clock, and no such call */
     pthread_condattr_setclock(&attributes, CONDITION_CLOCK);
 #endif
     int error = pthread_cond_init(condition, &attributes);

@@ -9,6 +9,7 @@
 
 #ifdef _WIN32
 
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -362,10 +362,9 @@ static void say_repeats(struct speech *speech) {
     say_flag(speech, speech->command->repeats);
 }
 
-/* 53 bits: what a double holds. */
 static void say_chance(struct speech *speech) {
     xkv__draws_begin(speech->exchange, speech->place + 1);
-    say_number(speech, (int64_t)xkv__random_below(UINT64_C(1) << 53));
+    say_number(speech, (int64_t)xkv__random_below(UINT64_C(1) << 53)); /* a double holds them */
     xkv__draws_end(speech->exchange);
 }
 
@@ -401,15 +400,6 @@ static void say_all_or_nothing(struct speech *speech) {
 
 static void say_nothing(struct speech *speech) {
     say(speech, (xkv_bytes){NULL, 0});
-}
-
-/* What all keys come behind, and before. */
-static void say_start(struct speech *speech) {
-    say(speech, (xkv_bytes){"(", 1});
-}
-
-static void say_end(struct speech *speech) {
-    say(speech, (xkv_bytes){"+", 1});
 }
 
 static void say_place_number(struct speech *speech) {
@@ -583,8 +573,8 @@ static const struct row rows[XKV__OPS_END] = {
                                 {say_clock, CHOICES, say_count}},
     [XKV_OP_POP_NEXT] = {NULL, SCRIPT_POP_NEXT, "dkcxow", {say_clock, SPAN, say_next}},
 
-    [XKV_OP_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_start, say_end}},
-    [XKV_OP_REPORT_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_start, say_end}},
+    [XKV_OP_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_nothing, say_nothing}},
+    [XKV_OP_REPORT_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, say_nothing, say_nothing}},
     [XKV_OP_ALLOCATION_STATS] = {NULL, SCRIPT_STATS, "dkcx", {say_clock, SPAN}},
 
     [XKV__OP_MEET] = {NULL, SCRIPT_SIZE, "d", {NULL}},

@@ -351,14 +351,14 @@ static const struct script {
     "a1c3f9d1f1e58b7da64f0582751ea2ceef3ba334"},
     [SCRIPT_STATS] = {
     TEXT_CALL TEXT_THERE
-    "local p,q,expired=A[3],A[4],0\n"
+    "local p,q,expired=A[3],A[4]~='' and A[4] or '+',0\n"
     TEXT_MOMENT TEXT_SPAN TEXT_CLAIMS
     "if claimed>0 and q=='+' then\nexpired=call('ZCOUNT',K[4],'-inf',now)\n"
     "elseif claimed>0 then\nlocal prefix=string.sub(p,2)\n"
     "for _,key in ipairs(call('ZRANGEBYSCORE',K[4],'-inf',now)) do\n"
     "if string.sub(key,1,#prefix)==prefix then\nexpired=expired+1\nend\nend\nend\n"
     "return {total,claimed,expired,call('HLEN',K[1])-1,call('ZCARD',K[2])}\n",
-    "b4da88bd2ad255a94fc1b81991169935d5ae47a5"},
+    "7832d14a3df54379a2fea3b95ad365f745b123f9"},
     [SCRIPT_SIZE] = {
     TEXT_CALL TEXT_THERE
     "return call('HLEN',K[1])-1\n",
@@ -439,10 +439,11 @@ static const struct script {
     "if value and not last then\nreturn 1\nend\nlocal key=first(last and '('..last or A[4])\n"
     "if key and last and string.sub(key,1,#A[3])~=A[3] then\nkey=first(A[4])\nend\n"
     "if not key and A[6]=='1' then\nkey=first(A[4])\nend\nif not key then\nreturn {}\nend\n"
-    "local told={key,call('HGET',K[1],key)}\nkey,value=A[2],quoted(key,A[7])\n"
+    "value=call('HGET',K[1],key)\ndo\nlocal key,value=A[2],quoted(key,A[7])\n"
     TEXT_STORE
-    "return told\n",
-    "62d7f69d4bc03acbee8557b5e32aca222abf658c"},
+    "end\n"
+    TEXT_TELL_ENTRY,
+    "88e065b05296b9be31a6a292820aa277c9f1e252"},
     [SCRIPT_LOOK_POSITION] = {
     TEXT_CALL TEXT_THERE
     "return call('HGET',K[1],A[2])\n",

@@ -1,10 +1,10 @@
 -- What there is to tell about a store.
 
 -- @script stats
--- ARGV behind the id: the clock, p, q. How many keys have the prefix; how many of them are
+-- ARGV behind the id: the clock, p, q, or '' twice for all keys. How many keys have the prefix; how many of them are
 -- claimed; how many of these claims have expired; how many entries there are, and how many
 -- the list of keys has
-local p, q, expired = ARGV[3], ARGV[4], 0
+local p, q, expired = ARGV[3], ARGV[4] ~= '' and ARGV[4] or '+', 0
 -- @with moment span claims
 if claimed > 0 and q == '+' then
   expired = redis.call('ZCOUNT', KEYS[4], '-inf', now)

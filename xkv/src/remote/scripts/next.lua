@@ -74,10 +74,12 @@ end
 if not key then
   return {}
 end
-local told = {key, redis.call('HGET', KEYS[1], key)}
-key, value = ARGV[2], quoted(key, ARGV[7])
--- @with store
-return told
+value = redis.call('HGET', KEYS[1], key)
+do
+  local key, value = ARGV[2], quoted(key, ARGV[7])
+  -- @with store
+end
+-- @with tell_entry
 
 -- @script look_position
 -- KEYS: d. The position. Its value, or false
