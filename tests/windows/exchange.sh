@@ -24,6 +24,9 @@ check() {
     fi
 }
 
+quiet() { "$@" >/dev/null; }
+same() { [[ -n $1 && $1 == "$2" ]]; }
+
 # Values of many sizes, keys that are longer than LMDB has them, and what is no ASCII.
 make_entries() {
     python3 -c '
@@ -40,27 +43,27 @@ exported() { # EXPORTED FILE by a tool
 }
 
 make_entries entries.jsonl
-check "imported here" "$here" import linux.kv entries.jsonl --create >/dev/null
+check "imported here" quiet "$here" import linux.kv entries.jsonl
 check "exported here" exported here.jsonl linux.kv "$here"
-check "checked on Windows" "${there[@]}" check linux.kv >/dev/null
+check "checked on Windows" quiet "${there[@]}" check linux.kv
 check "exported on Windows" exported there.jsonl linux.kv "${there[@]}"
 check "a store of ours reads the same there" cmp here.jsonl there.jsonl
 before=$(sha256sum <linux.kv)
-"${there[@]}" get linux.kv k00001 >/dev/null
-check "what only reads changes nothing" [ "$before" = "$(sha256sum <linux.kv)" ]
-check "written there" "${there[@]}" set linux.kv new '{"n":1}' >/dev/null
-check "read here what was written there" [ "$("$here" get linux.kv new)" = '{"n":1}' ]
-check "checked here" "$here" check linux.kv >/dev/null
+"${there[@]}" get linux.kv k00007 >/dev/null
+check "what only reads changes nothing" same "$before" "$(sha256sum <linux.kv)"
+check "written there" quiet "${there[@]}" set linux.kv new '{"n":1}'
+check "read here what was written there" same "$("$here" get linux.kv new)" '{"n":1}'
+check "checked here" quiet "$here" check linux.kv
 
-check "imported on Windows" "${there[@]}" import windows.kv entries.jsonl --create >/dev/null
+check "imported on Windows" quiet "${there[@]}" import windows.kv entries.jsonl
 check "exported from it here" exported back.jsonl windows.kv "$here"
 check "a store of theirs reads the same here" cmp here.jsonl back.jsonl
-check "backed up there" "${there[@]}" backup windows.kv copy.kv >/dev/null
-check "and here" "$here" backup windows.kv copy-here.kv >/dev/null
-check "both copies are as long" [ "$(wc -c <copy.kv)" = "$(wc -c <copy-here.kv)" ]
+check "backed up there" quiet "${there[@]}" backup windows.kv copy.kv
+check "and here" quiet "$here" backup windows.kv copy-here.kv
+check "both copies are as long" same "$(wc -c <copy.kv)" "$(wc -c <copy-here.kv)"
 size=$(wc -c <windows.kv)
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     "${there[@]}" delete windows.kv nothing >/dev/null 2>&1
 done
-check "ten openings leave the size as it was" [ "$size" = "$(wc -c <windows.kv)" ]
+check "ten openings leave the size as it was" same "$size" "$(wc -c <windows.kv)"
 exit "$failed"

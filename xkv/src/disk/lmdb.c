@@ -177,7 +177,7 @@ static int sync_further(xkv__lmdb *lmdb) {
     if (fault.cause == XKV__FINE)
         return XKV_OK;
     atomic_store(&lmdb->dead, true);
-    return xkv__fail_system(XKV_E_DISK_STORE_WRITE, "cannot sync", lmdb->file->path, fault);
+    return xkv__fail_fault(XKV_E_DISK_STORE_WRITE, "cannot sync", lmdb->file->path, fault);
 }
 
 static int guarded_commit(MDB_txn *mdb) {
