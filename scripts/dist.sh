@@ -4,7 +4,7 @@
 # programs as far as this machine can, says of each what was run, and writes SHA256SUMS. Without
 # targets: all that can be built.
 #
-# The same source gives the same bits: no path, no name of a user and no time of the build is in
+# The same source shall give the same bits: no path, no name of a user and no time of the build is in
 # them. SOURCE_DATE_EPOCH is the commit's time, unless it is set.
 #
 #   DIST_TRY=no       leaves the trials out
