@@ -317,7 +317,7 @@ static void hear_and_kill(struct child *child, uint32_t cycle, uint64_t after_ms
     for (;;) {
         uint64_t now = clock_ms();
         if (!killed && now >= end) {
-            kill(child->pid, SIGKILL);
+            kill((pid_t)child->pid, SIGKILL);
             killed = true;
         }
         if (!killed && poll(&wait, 1, (int)(end - now)) == 0)

@@ -259,8 +259,8 @@ static void test_dead_readers_are_forgotten(void **state) {
         child_kill(&killed);
         subject.options.read_only = read_only;
         client_open(&subject.client, &subject.options, false);
-        assert_false(is_in_table(killed.pid));
-        assert_true(is_in_table(living.pid));
+        assert_false(is_in_table((pid_t)killed.pid));
+        assert_true(is_in_table((pid_t)living.pid));
         subject_close(&subject);
         assert_int_equal(child_end(&living), 0);
     }
