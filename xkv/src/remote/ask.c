@@ -12,67 +12,15 @@
 #include "base/sys.h"
 #include "command/cursor.h"
 #include "command/told.h"
+#include "remote/bulk.h"
 #include "remote/scripts.h"
 #include "remote/spread.h"
 
-/* -- Numbers and bulk strings ---------------------------------------------------- */
-
 enum {
-    DIGITS_MAX = 20,
-    HEAD_MAX = DIGITS_MAX + 3, /* "$", digits, an end of line */
-    FRAME_MAX = HEAD_MAX + 2,  /* of a bulk string, all but its bytes */
-    SHARED_VALUE_MAX = 4096,   /* bytes; what is longer is a question of its own */
+    SHARED_VALUE_MAX = 4096, /* bytes; what is longer is a question of its own */
     PIECES_MAX = 24,
     NUMBERS_MAX = 8
 };
-
-/* Most numbers are lengths of one or two digits. */
-static unsigned char *write_digits(unsigned char *at, uint64_t number) {
-    unsigned char digits[DIGITS_MAX];
-    size_t first = DIGITS_MAX;
-
-    if (number < 100) {
-        if (number >= 10)
-            *at++ = (unsigned char)('0' + number / 10);
-        *at = (unsigned char)('0' + number % 10);
-        return at + 1;
-    }
-    do
-        digits[--first] = (unsigned char)('0' + number % 10);
-    while (number /= 10);
-    memcpy(at, digits + first, DIGITS_MAX - first);
-    return at + DIGITS_MAX - first;
-}
-
-static unsigned char *write_signed(unsigned char *at, int64_t number) {
-    if (number >= 0)
-        return write_digits(at, (uint64_t)number);
-    *at = '-';
-    return write_digits(at + 1, 0 - (uint64_t)number);
-}
-
-static unsigned char *write_end(unsigned char *at) {
-    at[0] = '\r';
-    at[1] = '\n';
-    return at + 2;
-}
-
-/* "*3", "$12": how many there are, or how long it is. */
-static unsigned char *write_head(unsigned char *at, char kind, size_t number) {
-    *at = (unsigned char)kind;
-    return write_end(write_digits(at + 1, number));
-}
-
-static unsigned char *write_bytes(unsigned char *at, xkv_bytes bytes) {
-    if (bytes.len > 0)
-        memcpy(at, bytes.data, bytes.len);
-    return at + bytes.len;
-}
-
-static unsigned char *write_bulk(unsigned char *at, xkv_bytes bytes) {
-    at = write_head(at, '$', bytes.len);
-    return write_end(write_bytes(at, bytes));
-}
 
 /* -- Pieces ---------------------------------------------------------------------- */
 
@@ -102,7 +50,7 @@ struct speech {
     size_t members;         /* so many bulk strings more */
     unsigned char *numbers; /* the free room for digits */
     struct piece pieces[PIECES_MAX];
-    unsigned char digits[NUMBERS_MAX * (DIGITS_MAX + 1)];
+    unsigned char digits[NUMBERS_MAX * (XKV__DIGITS_MAX + 1)];
 };
 
 static void speech_begin(struct speech *speech, const xkv__dialect *dialect, unsigned partition) {
@@ -115,7 +63,7 @@ static void speech_begin(struct speech *speech, const xkv__dialect *dialect, uns
     speech->position = NULL;
     speech->error = XKV_OK;
     speech->count = speech->members = 0;
-    speech->size = HEAD_MAX;
+    speech->size = XKV__HEAD_MAX;
     speech->list = NULL;
     speech->numbers = speech->digits;
 }
@@ -132,7 +80,7 @@ static struct piece *say(struct speech *speech, xkv_bytes bytes) {
     struct piece *piece = &speech->pieces[speech->count++];
 
     *piece = (struct piece){.bytes = bytes};
-    speech->size += FRAME_MAX + 2 + bytes.len;
+    speech->size += XKV__FRAME_MAX + 2 + bytes.len;
     if (bytes.len > XKV__RESP_BULK_MAX)
         refuse_length(speech, bytes.len);
     return piece;
@@ -141,7 +89,7 @@ static struct piece *say(struct speech *speech, xkv_bytes bytes) {
 static void say_number(struct speech *speech, int64_t number) {
     unsigned char *from = speech->numbers;
 
-    speech->numbers = write_signed(from, number);
+    speech->numbers = xkv__write_signed(from, number);
     say(speech, (xkv_bytes){from, (size_t)(speech->numbers - from)});
 }
 
@@ -152,15 +100,15 @@ static void say_flag(struct speech *speech, bool flag) {
 static unsigned char *write_piece(unsigned char *at, const struct piece *piece) {
     size_t len = piece->bytes.len + (piece->before != 0) + (piece->behind != 0);
 
-    at = write_head(at, '$', len);
+    at = xkv__write_head(at, '$', len);
     if (piece->before)
         *at++ = (unsigned char)piece->before;
-    at = write_bytes(at, piece->bytes);
+    at = xkv__write_bytes(at, piece->bytes);
     if (piece->is_bound)
         at[-1]++; /* UTF-8 has no 0xFF */
     if (piece->behind)
         *at++ = (unsigned char)piece->behind;
-    return write_end(at);
+    return xkv__write_end(at);
 }
 
 /* Where a walk over the items is that are for the partition. */
@@ -199,7 +147,7 @@ static int write_speech(struct speech *speech, bool is_whole, xkv__buffer *out) 
     if (!at)
         return XKV_E_STORE_FULL;
     if (is_whole)
-        at = write_head(at, '*', speech->count + speech->members);
+        at = xkv__write_head(at, '*', speech->count + speech->members);
     for (size_t i = 0; i < speech->count; i++)
         at = write_piece(at, &speech->pieces[i]);
     if (speech->list)
@@ -215,12 +163,14 @@ static int speak(struct speech *speech, xkv__buffer *out) {
 /* A command that begins somewhere has grown by so many bulk strings, and its head with them: there
  * is room for one that is longer. */
 static void grow_head(xkv__buffer *out, size_t begins, size_t by) {
-    unsigned char *head = out->data + begins, *rest = memchr(head, '\r', HEAD_MAX), grown[HEAD_MAX];
+    unsigned char *head = out->data + begins, *rest = memchr(head, '\r', XKV__HEAD_MAX),
+                  grown[XKV__HEAD_MAX];
     size_t count = 0;
 
     for (const unsigned char *digit = head + 1; digit < rest; digit++)
         count = count * 10 + (size_t)(*digit - '0');
-    size_t len = (size_t)(write_digits(grown, count + by) - grown), was = (size_t)(rest - head - 1);
+    size_t len = (size_t)(xkv__write_digits(grown, count + by) - grown),
+           was = (size_t)(rest - head - 1);
     if (len > was)
         memmove(rest + len - was, rest, (size_t)(out->data + out->len - rest));
     out->len += len - was;
@@ -430,25 +380,25 @@ static xkv_bytes askable(xkv_bytes key) {
 }
 
 static unsigned char *write_key(unsigned char *at, const xkv_item *item) {
-    return write_bulk(at, askable(item->text));
+    return xkv__write_bulk(at, askable(item->text));
 }
 
 static unsigned char *write_entry(unsigned char *at, const xkv_item *item) {
-    return write_bulk(write_bulk(at, item->text), item->value);
+    return xkv__write_bulk(xkv__write_bulk(at, item->text), item->value);
 }
 
 /* An id that does not say the same as the token is no claim's. */
 static unsigned char *write_claim(unsigned char *at, const xkv_item *item) {
     xkv__given given = {{NULL, 0}, {NULL, 0}, 0};
-    unsigned char token[DIGITS_MAX];
+    unsigned char token[XKV__DIGITS_MAX];
     size_t len = 0;
 
     if (xkv__given_in(item, &given))
-        len = (size_t)(write_digits(token, given.token) - token);
+        len = (size_t)(xkv__write_digits(token, given.token) - token);
     if (given.id.len != len + 6 || memcmp(given.id.data, "claim-", 6) != 0 ||
         memcmp((const char *)given.id.data + 6, token, len) != 0)
         len = 0;
-    return write_bulk(write_bulk(at, given.key), (xkv_bytes){token, len});
+    return xkv__write_bulk(xkv__write_bulk(at, given.key), (xkv_bytes){token, len});
 }
 
 /* A list whose items become so many bulk strings each. */
@@ -458,7 +408,7 @@ static void say_list(struct speech *speech, item_writer *writer, size_t each) {
 
     for (xkv_item item; walk_next(speech, &walk, &item); count++) {
         refuse_length(speech, item.value.len);
-        speech->size += item.text.len + item.value.len + 2 * FRAME_MAX + DIGITS_MAX;
+        speech->size += item.text.len + item.value.len + 2 * XKV__FRAME_MAX + XKV__DIGITS_MAX;
     }
     speech->list = writer;
     speech->members = count * each;
@@ -488,14 +438,12 @@ struct row {
     enum script_number script;
     const char *keys;                   /* the names of those that are used */
     argument *arguments[ARGUMENTS_MAX]; /* behind the store's id */
-    bool is_shared; /* others' arguments may follow: as many of such commands as are asked at once
-                       cost a server little more than one */
 };
 
 static const struct row rows[XKV__OPS_END] = {
-    [XKV_OP_GET] = {"HMGET", 0, "d", {say_key}, true},
+    [XKV_OP_GET] = {"HMGET", 0, "d", {say_key}},
     [XKV_OP_GET_MANY] = {"HMGET", 0, "d", {say_keys}},
-    [XKV_OP_SET] = {NULL, SCRIPT_SET, "dk", {say_key, say_value}, true},
+    [XKV_OP_SET] = {NULL, SCRIPT_SET, "dk", {say_key, say_value}},
     [XKV_OP_DELETE] = {NULL, SCRIPT_DELETE, "dkcxow", {say_key}},
     [XKV_OP_DELETE_IF_EXISTS] = {NULL, SCRIPT_DELETE, "dkcxow", {say_key}},
     [XKV_OP_EXISTS] = {NULL, SCRIPT_EXISTS, "d", {say_key}},
@@ -658,8 +606,13 @@ int xkv__ask(const xkv__dialect *dialect, const xkv__exchange *exchange, unsigne
     return speak(&speech, out);
 }
 
+/* As many of these as are asked at once cost a server little more than one. */
+static bool is_shared(int op) {
+    return op == XKV_OP_GET || op == XKV_OP_SET;
+}
+
 bool xkv__may_share(const xkv__exchange *one, const xkv__exchange *other) {
-    return one->command->op == other->command->op && rows[one->command->op].is_shared &&
+    return one->command->op == other->command->op && is_shared(one->command->op) &&
            other->command->value.len <= SHARED_VALUE_MAX && !one->spread && !other->spread;
 }
 
