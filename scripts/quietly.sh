@@ -24,6 +24,8 @@ if ((status == 0)); then
         printf '    ok      %-40s %4d s%s\n' "$name" "$SECONDS" "${skipped:+, skipped: $skipped}"
 else
     why="exit status $status"
+    failures=${FAILURES:-/dev/null}
+    ((status != 77)) || failures=/dev/null # it says that it has not run
     if ((SECONDS >= seconds && (status == 124 || status == 137))); then
         why="hangs"
     fi
@@ -31,7 +33,7 @@ else
         printf '    FAILED  %-40s %4d s, %s\n' "$name" "$SECONDS" "$why"
         grep -aE '^\[  ERROR   \]|^\[   LINE   \]|^\[  FAILED  \] [a-z]| does not hold|^SUMMARY' "$log" |
             awk '!seen[$0]++' | head -n 12 | cut -c 1-300 | sed 's/^/    > /'
-    } | tee -a "${FAILURES:-/dev/null}"
+    } | tee -a "$failures"
     tail -n 60 "$log" | sed 's/^/    | /'
 fi
 exit "$status"
