@@ -483,9 +483,14 @@ static void case_next_of_no_position(struct client *client) {
 static void case_prefix_longer_than_keys(struct client *client) {
     static const int ops[] = {XKV_OP_NEXT_CIRCULAR, XKV_OP_CLAIM_NEXT, XKV_OP_POP_NEXT,
                               XKV_OP_CLAIM_FOR_OWNER};
-    static char prefix[XKV_KEY_MAX + 1];
+    static char prefix[XKV_KEY_MAX + 1], longest[1 << 20];
 
+    memset(longest, 'p', sizeof longest);
+    RUN(client, .op = XKV_OP_NEXT, .key = LIT("at"), .prefix = bytes_of(longest, sizeof longest));
+    assert_null_reply(client);
     memset(prefix, 'p', sizeof prefix);
+    RUN(client, .op = XKV_OP_NEXT, .key = LIT("at"), .prefix = bytes_of(prefix, sizeof prefix));
+    assert_null_reply(client);
     put(client, bytes_of(prefix, XKV_KEY_MAX), LIT("1"));
     for (size_t i = 0; i < COUNT(ops); i++) {
         xkv_command command = {
